@@ -1,0 +1,67 @@
+"""This module provides the local Spark session: its settings, made once, and its quiet."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gauntlet.core.errors import RequirementError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def local_settings(*, jars: Sequence[Path], warehouse: Path, workers: int | None = None) -> dict[str, str]:
+    """Return the settings of a local session.
+
+    Args:
+        jars: Delta's jars; without any the session has no Delta.
+        warehouse: Where Spark keeps what it must keep.
+        workers: The number of worker threads; None takes one for each core.
+    """
+    settings = {
+        "spark.master": f"local[{workers or '*'}]",
+        "spark.app.name": "gauntlet",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.memory": "1g",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        # Small data: the defaults (200 shuffle partitions, 50 for Delta's snapshots) cost many seconds here.
+        "spark.sql.shuffle.partitions": "2",
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.sql.warehouse.dir": str(warehouse),
+        "spark.sql.catalogImplementation": "in-memory",
+    }
+    if jars:
+        settings |= {
+            "spark.jars": ",".join(str(jar) for jar in jars),
+            "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+            "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        }
+    return settings
+
+
+def open_local_session(settings: dict[str, str]) -> SparkSession:
+    """Start Spark in this process, or return the session that is there.
+
+    Raises:
+        RequirementError: If pyspark is not installed.
+    """
+    # Spark starts its Python workers with the first python3 on PATH unless told: that may lack our packages.
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    try:
+        from pyspark.sql import SparkSession  # noqa: PLC0415 - the extra [local] or a cluster brings it
+    except ModuleNotFoundError as error:
+        raise RequirementError("pyspark is not installed; pip install 'gauntlet-mlops[local]'") from error
+    builder = SparkSession.builder
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session

@@ -1,0 +1,123 @@
+"""This module provides targets: where Spark, the tables and MLflow are. A target is data; no stage branches on it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from gauntlet.adapters.jars import delta_jars
+from gauntlet.adapters.spark import local_settings, open_local_session
+from gauntlet.adapters.tables import DeltaTables, ParquetTables, Tables
+from gauntlet.adapters.tracking import Tracking
+from gauntlet.core.errors import RequirementError
+from gauntlet.core.problem import Names, Problem, TargetName
+from gauntlet.core.state import State
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+class Target(Protocol):
+    """What a stage may ask of the place where it runs."""
+
+    @property
+    def name(self) -> TargetName:
+        """The target's name, for messages and tags; nothing branches on it."""
+
+    @property
+    def names(self) -> Names:
+        """What things are called there."""
+
+    @property
+    def tables(self) -> Tables:
+        """Its tables."""
+
+    @property
+    def tracking(self) -> Tracking:
+        """Its MLflow tracking and registry."""
+
+    @property
+    def not_checked(self) -> tuple[str, ...]:
+        """What cannot be checked there, one sentence each."""
+
+    def spark(self) -> SparkSession:
+        """Return its Spark session, started at the first call."""
+
+
+@dataclass(frozen=True)
+class LocalTarget:
+    """Everything on this machine, in one state folder: classic Spark, SQLite, Delta on disk.
+
+    Attributes:
+        problem: The problem, for its names.
+        state: The state folder.
+        workers: Spark's worker threads; None takes one for each core.
+    """
+
+    problem: Problem
+    state: State
+    workers: int | None = None
+    name: TargetName = field(default="local", init=False)
+
+    @property
+    def names(self) -> Names:
+        """What things are called here."""
+        return self.problem.names["local"]
+
+    def spark(self) -> SparkSession:
+        """Return the local session."""
+        return self._session
+
+    @cached_property
+    def tables(self) -> Tables:
+        """Delta tables in the state folder, or Parquet where Delta's jars cannot be had."""
+        kind = DeltaTables if self._jars else ParquetTables
+        return kind(root=self.state.tables.resolve(), names=self.names, spark=self.spark)
+
+    @cached_property
+    def tracking(self) -> Tracking:
+        """MLflow on a SQLite file and a folder."""
+        folder = self.state.mlflow.resolve()
+        return Tracking(
+            tracking_uri=f"sqlite:///{folder}/mlflow.db",
+            registry_uri=f"sqlite:///{folder}/mlflow.db",
+            experiment=self.names.experiment,
+            artifact_location=str(folder / "artifacts"),
+        )
+
+    @property
+    def not_checked(self) -> tuple[str, ...]:
+        """Delta, where its jars could not be had."""
+        if self._jars:
+            return ()
+        return ("Tables are Parquet, not Delta: Delta's jars could not be had (see `gauntlet doctor`).",)
+
+    @cached_property
+    def _session(self) -> SparkSession:
+        settings = local_settings(
+            jars=self._jars, warehouse=self.state.root.resolve() / "warehouse", workers=self.workers
+        )
+        return open_local_session(settings)
+
+    @cached_property
+    def _jars(self) -> tuple[Path, ...]:
+        try:
+            return delta_jars()
+        except RequirementError:
+            if os.environ.get("CI", "").lower() == "true":
+                raise
+            return ()
+
+
+def open_target(name: TargetName, *, problem: Problem, state: State, workers: int | None = None) -> Target:
+    """Return a target by name.
+
+    Raises:
+        RequirementError: If the target cannot be used with this version.
+    """
+    if name != "local":
+        raise RequirementError(f"target {name!r} is not available in this version; use --target local")
+    return LocalTarget(problem=problem, state=state, workers=workers)

@@ -1,0 +1,405 @@
+"""This module provides the problem: what a run is about, as frozen data.
+
+A problem file (TOML) says where the data comes from, what its columns mean, how the label is made, and how a model is
+searched for and judged. Nothing in the code knows of wines; another file makes another product.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+ColumnKind = Literal["number", "integer", "boolean", "text"]
+Protocol = Literal["honest", "notebook"]
+SplitName = Literal["train", "validation", "test"]
+TargetName = Literal["local", "remote", "databricks"]
+
+_RULE = re.compile(r"^\s*(?P<column>\w+)\s*(?:(?P<operator>>=|<=|==|!=|>|<)\s*(?P<value>.+?)\s*)?$")
+_IDENTIFIER = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+
+
+class Section(BaseModel):
+    """The base of every section of a problem file: frozen, and strict about unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Column(Section):
+    """A column of the merged table.
+
+    Attributes:
+        name: The name in all tables: letters, digits and underscores (Unity Catalog refuses spaces).
+        source_name: The name in the source file; by default ``name``, where a space of the file counts as underscore.
+        kind: The type of its values.
+        meaning: What the column says, for people.
+        unit: The unit of its values, for people.
+        resolution: The smallest difference that the measurement can show, in the column's unit. Two rows that differ
+            by no more than this in every feature are near repeats.
+        nullable: Whether values may be missing.
+        role: A feature, or a column that is kept in the tables but never given to a model.
+    """
+
+    name: str
+    source_name: str | None = None
+    kind: ColumnKind = "number"
+    meaning: str = ""
+    unit: str = ""
+    resolution: float | None = Field(default=None, gt=0)
+    nullable: bool = False
+    role: Literal["feature", "ignored"] = "feature"
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, value: str) -> str:
+        if not _IDENTIFIER.match(value):
+            raise ValueError("a column's name may hold letters, digits and underscores only, and no leading digit")
+        if value in RESERVED_COLUMNS:
+            raise ValueError(f"{value!r} is a name that Gauntlet uses itself; rename the column, keep source_name")
+        return value
+
+
+RESERVED_COLUMNS = frozenset(
+    {"row_id", "source", "source_row", "label", "split", "group_id", "row_order", "probability", "decision", "synthetic"}
+)
+
+
+class Source(Section):
+    """One file or table of the data; sources are appended in the order of the problem file.
+
+    Attributes:
+        name: A short name, written beside every row.
+        file: The file's name (or the Delta table's folder) inside an origin.
+        format: How it is stored.
+        delimiter: What separates a CSV's columns.
+        sha256: The expected digest of the file's bytes; None accepts any.
+        constants: Columns that the file lacks and that hold one value for all its rows (``is_red = true``).
+    """
+
+    name: str
+    file: str
+    format: Literal["csv", "parquet", "delta"] = "csv"
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    constants: dict[str, bool | int | float | str] = Field(default_factory=dict)
+
+
+class FolderOrigin(Section):
+    """A local folder that holds the sources' files: a path, or the name of the variable that holds one."""
+
+    kind: Literal["folder"]
+    path: str | None = None
+    variable: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> FolderOrigin:
+        if (self.path is None) == (self.variable is None):
+            raise ValueError("give exactly one of path and variable")
+        return self
+
+
+class ArchiveOrigin(Section):
+    """A ZIP archive over HTTPS that holds the sources' files."""
+
+    kind: Literal["archive"]
+    url: str
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+
+class LinksOrigin(Section):
+    """A folder over HTTPS: each source's file name is appended to the address."""
+
+    kind: Literal["links"]
+    base_url: str
+
+
+class MountedOrigin(Section):
+    """A path that exists on one kind of target only, such as Databricks' sample data."""
+
+    kind: Literal["mounted"]
+    path: str
+    targets: tuple[TargetName, ...] = ("databricks",)
+
+
+class SyntheticOrigin(Section):
+    """The embedded generator: calibrated on the real data, and marked as synthetic everywhere."""
+
+    kind: Literal["synthetic"]
+    generator: Literal["wine_quality"] = "wine_quality"
+    rows: int = Field(default=6497, ge=100)
+
+
+Origin = Annotated[
+    FolderOrigin | ArchiveOrigin | LinksOrigin | MountedOrigin | SyntheticOrigin, Field(discriminator="kind")
+]
+
+
+class LabelRule(Section):
+    """How the label is made: ``quality >= 7``, ``churned == "yes"``, or the name of a boolean column.
+
+    Attributes:
+        rule: The rule's text; rows for which it holds are the positive class.
+        positive: What the positive class is called, for people.
+    """
+
+    rule: str
+    positive: str = "positive"
+
+    @field_validator("rule")
+    @classmethod
+    def _parses(cls, value: str) -> str:
+        if not _RULE.match(value):
+            raise ValueError("expected '<column>' or '<column> <operator> <value>', operator one of >= <= == != > <")
+        return value
+
+    @property
+    def column(self) -> str:
+        """The column that the rule reads; it is never a feature."""
+        return self._part("column") or ""
+
+    @property
+    def operator(self) -> str:
+        """The comparison; ``==`` where the rule names a boolean column alone."""
+        return self._part("operator") or "=="
+
+    @property
+    def value(self) -> bool | float | str:
+        """The value compared with."""
+        text = self._part("value")
+        if text is None or text.lower() == "true":
+            return True
+        if text.lower() == "false":
+            return False
+        if text[0] in "\"'" and text[-1] == text[0] and len(text) >= 2:
+            return text[1:-1]
+        try:
+            return float(text)
+        except ValueError:
+            return text
+
+    def _part(self, name: str) -> str | None:
+        match = _RULE.match(self.rule)
+        return match.group(name) if match else None
+
+
+class Fractions(Section):
+    """The shares of the three splits; they add up to 1."""
+
+    train: float = Field(default=0.6, gt=0, lt=1)
+    validation: float = Field(default=0.2, gt=0, lt=1)
+    test: float = Field(default=0.2, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Fractions:
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"train, validation and test must add up to 1, not {total:g}")
+        return self
+
+
+class NotebookSplit(Section):
+    """The tutorial's own split, kept bug for bug: random rows, repeats across, tuned on test."""
+
+    test_fraction: float = Field(default=0.25, gt=0, lt=1)
+    random_state: int = Field(default=123, ge=0)
+
+
+class SplitRule(Section):
+    """How rows are divided.
+
+    ``honest`` keeps exact repeats (and near ones, where ``near_repeats``) inside one split; ``notebook`` is for
+    comparison only and is never promoted.
+    """
+
+    protocol: Protocol = "honest"
+    fractions: Fractions = Fractions()
+    near_repeats: bool = True
+    notebook: NotebookSplit = NotebookSplit()
+
+
+class BaselineRule(Section):
+    """The random forests that a model must beat: the tutorial's small one, and a large one reported beside it."""
+
+    trees: int = Field(default=10, ge=1)
+    reference_trees: int = Field(default=300, ge=1)
+
+
+class Dimension(Section):
+    """One dimension of the search space, in hyperopt's terms (``loguniform`` bounds are natural logarithms)."""
+
+    distribution: Literal["uniform", "loguniform", "quniform", "qloguniform"]
+    low: float
+    high: float
+    step: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Dimension:
+        if not self.low < self.high:
+            raise ValueError(f"low ({self.low:g}) must be less than high ({self.high:g})")
+        if self.distribution.startswith("q") and self.step is None:
+            raise ValueError(f"{self.distribution} needs a step")
+        return self
+
+
+class SweepRule(Section):
+    """The XGBoost search: its space, its budget, and the lag that makes it reproducible in parallel.
+
+    Attributes:
+        trials: How many points are tried.
+        lag: Proposal i is made from the results of trials 0 … i - lag - 1 only; so up to ``lag`` trials run at once,
+            and the number of workers changes nothing.
+        max_rounds: The most boosting rounds a trial may take.
+        early_stopping_rounds: A trial stops after this many rounds without a better validation AUC.
+        max_failed_share: More failed trials than this share stop the sweep with an error.
+        space: Parameters of XGBoost by name.
+    """
+
+    trials: int = Field(default=96, ge=1)
+    lag: int = Field(default=8, ge=1)
+    max_rounds: int = Field(default=1000, ge=1)
+    early_stopping_rounds: int = Field(default=50, ge=1)
+    max_failed_share: float = Field(default=0.2, ge=0, lt=1)
+    space: dict[str, Dimension] = Field(min_length=1)
+
+
+class Costs(Section):
+    """What a wrong decision costs; only the ratio matters."""
+
+    false_positive: float = Field(default=1.0, ge=0)
+    false_negative: float = Field(default=1.0, ge=0)
+
+    @model_validator(mode="after")
+    def _something_costs(self) -> Costs:
+        if self.false_positive + self.false_negative <= 0:
+            raise ValueError("at least one of the costs must be greater than 0")
+        return self
+
+
+class PromotionRule(Section):
+    """What a candidate must show before it may become champion."""
+
+    minimum_auc: float = Field(default=0.5, ge=0, le=1)
+
+
+class SuiteNames(Section):
+    """The expectation suites, by the table they hold for: names of JSON files, without ``.json``."""
+
+    raw: str
+    curated: str
+    predictions: str
+
+
+class Names(Section):
+    """What things are called on a target; three-level names, as Unity Catalog has them, on all of them."""
+
+    catalog: str = "gauntlet"
+    schema_name: str = Field(alias="schema")
+    volume: str = "files"
+    experiment: str
+    model: str
+    endpoint: str
+    secret_scope: str = "gauntlet"  # noqa: S105 - the name of a scope, no secret
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @field_validator("catalog", "schema_name", "volume", "model")
+    @classmethod
+    def _one_level(cls, value: str) -> str:
+        if not _IDENTIFIER.match(value):
+            raise ValueError("letters, digits and underscores only: it is one level of a three-level name")
+        return value
+
+    @property
+    def registered_model(self) -> str:
+        """The model's three-level name."""
+        return f"{self.catalog}.{self.schema_name}.{self.model}"
+
+    def table(self, name: str) -> str:
+        """Return a table's three-level name."""
+        return f"{self.catalog}.{self.schema_name}.{name}"
+
+
+class Problem(Section):
+    """A whole problem file, checked.
+
+    Attributes:
+        name: A short name; letters, digits and underscores.
+        title: One line for people.
+        seed: The root of every random draw.
+        max_bad_rows: More rows than this that cannot be read as promised stop the run.
+        attribution: Whose data it is and under which licence; printed in the report.
+    """
+
+    name: str = Field(pattern=_IDENTIFIER.pattern)
+    title: str
+    seed: int = Field(default=0, ge=0)
+    max_bad_rows: int = Field(default=0, ge=0)
+    attribution: str = ""
+    origins: tuple[Origin, ...] = Field(min_length=1)
+    sources: tuple[Source, ...] = Field(min_length=1)
+    columns: tuple[Column, ...] = Field(min_length=2)
+    label: LabelRule
+    split: SplitRule = SplitRule()
+    baseline: BaselineRule = BaselineRule()
+    sweep: SweepRule
+    costs: Costs = Costs()
+    promotion: PromotionRule = PromotionRule()
+    suites: SuiteNames
+    names: dict[TargetName, Names]
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """The columns that a model sees, in the file's order."""
+        return tuple(c for c in self.columns if c.role == "feature" and c.name != self.label.column)
+
+    @property
+    def constant_columns(self) -> frozenset[str]:
+        """The columns whose values come from the sources' ``constants``, not from their files."""
+        return frozenset(name for source in self.sources for name in source.constants)
+
+    def column(self, name: str) -> Column:
+        """Return a column by name.
+
+        Raises:
+            KeyError: If there is none of that name.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Problem:
+        names = [column.name for column in self.columns]
+        _refuse_repeats("columns", names)
+        _refuse_repeats("sources", [source.name for source in self.sources])
+        if self.label.column not in names:
+            raise ValueError(f"label.rule reads {self.label.column!r}, which is not among the columns")
+        _check_label_value(self.label, self.column(self.label.column))
+        for source in self.sources:
+            missing = self.constant_columns - source.constants.keys()
+            if missing:
+                raise ValueError(f"sources: {source.name!r} gives no constant for {', '.join(sorted(missing))}")
+        unknown = self.constant_columns - set(names)
+        if unknown:
+            raise ValueError(f"sources: constants name no column: {', '.join(sorted(unknown))}")
+        if not self.features:
+            raise ValueError("columns: no feature is left beside the label")
+        return self
+
+
+def _refuse_repeats(where: str, names: list[str]) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"{where}: named twice: {', '.join(repeated)}")
+
+
+def _check_label_value(label: LabelRule, column: Column) -> None:
+    value, numeric = label.value, column.kind in ("number", "integer")
+    if numeric and isinstance(value, (str, bool)):
+        raise ValueError(f"label.rule compares the {column.kind} column {column.name!r} with {value!r}; give a number")
+    if column.kind == "boolean" and not isinstance(value, bool):
+        raise ValueError(f"label.rule compares the boolean column {column.name!r} with {value!r}; give true or false")
+    if column.kind == "text" and label.operator not in ("==", "!="):
+        raise ValueError(f"label.rule: the text column {column.name!r} can be compared with == and != only")

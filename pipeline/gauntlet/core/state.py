@@ -1,0 +1,126 @@
+"""This module provides the state folder: where a project's runs keep what they made.
+
+Layout::
+
+    stages/<stage>/<key>/result.json   the mark that a stage is complete; its files lie beside it
+    runs/<run>/                        log.txt, summary.json and report.html of one command
+    tables/                            Delta tables (target ``local``)
+    mlflow/                            MLflow's database and artefacts (target ``local``)
+    test_reads.jsonl                   every opening of the test split
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from gauntlet.core.canonical import file_digest
+from gauntlet.core.errors import RequirementError
+from gauntlet.core.results import FileRef, StageResult
+
+Result = TypeVar("Result", bound=StageResult)
+
+
+@dataclass(frozen=True)
+class State:
+    """A state folder."""
+
+    root: Path
+
+    @property
+    def tables(self) -> Path:
+        """The folder of tables."""
+        return self.root / "tables"
+
+    @property
+    def mlflow(self) -> Path:
+        """The folder of MLflow's database and artefacts."""
+        return self.root / "mlflow"
+
+    @property
+    def runs(self) -> Path:
+        """The folder of runs."""
+        return self.root / "runs"
+
+    @property
+    def test_reads(self) -> Path:
+        """The ledger of openings of the test split."""
+        return self.root / "test_reads.jsonl"
+
+    def stage_folder(self, stage: str, key: str) -> Path:
+        """Return the folder of a stage under a key (the digest of all that the stage depends on)."""
+        return self.root / "stages" / stage / key[:16]
+
+    def result(self, stage: str, key: str, kind: type[Result]) -> Result | None:
+        """Return the complete result of a stage under a key; None if there is none or it cannot be read."""
+        path = self.stage_folder(stage, key) / "result.json"
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            return kind.model_validate(document["result"]) if document["key"] == key else None
+        except (OSError, ValueError, KeyError, ValidationError):
+            return None
+
+    def save_result(self, stage: str, key: str, result: StageResult) -> None:
+        """Mark a stage complete: write its result, all or nothing."""
+        document = {"stage": stage, "key": key, "result": result.model_dump(mode="json")}
+        write_atomically(self.stage_folder(stage, key) / "result.json", json.dumps(document, indent=1))
+
+    def file_ref(self, path: Path) -> FileRef:
+        """Return the reference of a file inside this folder."""
+        return FileRef(path=path.resolve().relative_to(self.root.resolve()).as_posix(), sha256=file_digest(path))
+
+    def path(self, file: FileRef) -> Path:
+        """Return where a referenced file lies."""
+        return self.root / file.path
+
+    @contextmanager
+    def locked(self, *, wait_seconds: float = 0) -> Iterator[None]:
+        """Hold the folder for one writer.
+
+        Raises:
+            RequirementError: If another process holds it, or it cannot be written.
+        """
+        holder = self.root / "holder.txt"
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.root / "state.lock")
+            lock.acquire(timeout=wait_seconds)
+        except Timeout as error:
+            who = holder.read_text(encoding="utf-8") if holder.exists() else "another process"
+            raise RequirementError(
+                f"{self.root}: in use by {who}; wait for it, give --wait SECONDS, or another folder with --state"
+            ) from error
+        except OSError as error:
+            raise RequirementError(
+                f"{self.root}: cannot be written ({error.strerror}); give a writable folder with --state"
+            ) from error
+        try:
+            holder.write_text(f"process {os.getpid()}", encoding="utf-8")
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+            lock.release()
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that a reader, or a crash, sees the old content or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""The layer of gates: functions from a candidate to a verdict."""

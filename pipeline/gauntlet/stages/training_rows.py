@@ -1,0 +1,93 @@
+"""This module provides the rows that models are fitted and judged on, and the one door to the test split."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gauntlet.core.errors import RefusedError
+from gauntlet.core.problem import SplitName
+from gauntlet.core.results import SplitResult
+from gauntlet.stages.context import StageContext
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one split, in the table's own stable order.
+
+    Attributes:
+        features: One column a feature; numbers as float64, texts as str or None.
+        label: 0 or 1, int8, one a row.
+        row_id: The rows' identifiers.
+    """
+
+    features: pd.DataFrame
+    label: NDArray[np.int8]
+    row_id: tuple[str, ...]
+
+
+def read_split(context: StageContext, split: SplitResult, name: SplitName) -> Rows:
+    """Return the rows of a split that models may be fitted on or chosen by.
+
+    Raises:
+        RefusedError: If it is the test split and models are not (bug for bug) chosen on it: see ``open_test_split``.
+    """
+    if name == "test" and split.selection != "test":
+        raise RefusedError("the test split is closed until a model is chosen; no stage before that may read it")
+    return _read(context, split, name)
+
+
+def open_test_split(context: StageContext, split: SplitResult, *, selection_digest: str, reason: str) -> Rows:
+    """Return the test rows for a frozen choice, and write the opening into the ledger.
+
+    Args:
+        context: The asking stage's context.
+        split: The split.
+        selection_digest: The digest of the choice that the rows are opened for.
+        reason: Why, in a few words.
+
+    Raises:
+        RefusedError: If no frozen choice of that digest is in the state folder.
+    """
+    if not any(_frozen(context, selection_digest)):
+        raise RefusedError(f"the test split opens for a frozen choice only, and {selection_digest[:12]} is none")
+    entry = {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "split": split.table.fingerprint,
+        "selection": selection_digest,
+        "reason": reason,
+        "stage_key": context.key,
+    }
+    with context.state.test_reads.open("a", encoding="utf-8") as ledger:
+        ledger.write(json.dumps(entry) + "\n")
+    return _read(context, split, "test")
+
+
+def _frozen(context: StageContext, selection_digest: str) -> list[Any]:
+    results = (context.state.root / "stages" / "select").glob("*/result.json")
+    documents = (json.loads(path.read_text(encoding="utf-8")) for path in results)
+    return [d for d in documents if d["result"]["selection_digest"] == selection_digest]
+
+
+def _read(context: StageContext, split: SplitResult, name: SplitName) -> Rows:
+    from pyspark.sql import functions as F  # noqa: N812, PLC0415 - pyspark's convention; imported where Spark is
+
+    features = [column.name for column in context.problem.features]
+    frame = (
+        context.target.tables.read(split.table)
+        .where(F.col("split") == name)
+        .select("row_order", "row_id", "label", *features)
+        .toPandas()
+        .sort_values("row_order", kind="stable", ignore_index=True)
+    )
+    return Rows(
+        features=frame[features],
+        label=frame["label"].to_numpy(dtype=np.int8),
+        row_id=tuple(frame["row_id"]),
+    )
