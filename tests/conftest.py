@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_spark.config import SparkConfigBuilder
 
+from gauntlet.adapters.jars import delta_jars
+from gauntlet.adapters.spark import local_settings, use_this_python
 from gauntlet.adapters.target import LocalTarget
 from gauntlet.core.problem import Problem
 from gauntlet.core.problem_file import load_problem
@@ -22,10 +25,16 @@ def wine_problem() -> Problem:
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory, wine_problem: Problem) -> Any:
-    """The one Spark session of the test run, with Delta; started at the first use."""
-    target = LocalTarget(problem=wine_problem, state=State(tmp_path_factory.mktemp("spark")), workers=2)
-    return target.spark()
+def spark(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The one Spark session of the test run: pytest-spark's, with the settings of target ``local``."""
+    use_this_python()
+    settings = local_settings(jars=delta_jars(), warehouse=tmp_path_factory.mktemp("warehouse"), workers=2)
+    conf = SparkConfigBuilder().get()
+    for name, value in settings.items():
+        conf.set(name, value)
+    session = request.getfixturevalue("spark_session")
+    session.sparkContext.setLogLevel("ERROR")
+    return session
 
 
 @pytest.fixture

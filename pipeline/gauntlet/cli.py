@@ -1,2 +1,206 @@
-"""stub"""
-def main() -> None: ...
+"""This module provides the ``gauntlet`` command. What it imports at the top, ``gauntlet --help`` waits for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from gauntlet import __version__
+from gauntlet.core.errors import ExitCode, GauntletError, InputError
+from gauntlet.core.stage_names import STAGE_NAMES
+from gauntlet.terminal import Terminal
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_stage_choice = click.Choice(STAGE_NAMES)
+
+
+def _common(command: _Command) -> _Command:
+    """Add the options that every command has."""
+    options = (
+        click.option(
+            "--state",
+            type=click.Path(path_type=Path, file_okay=False),
+            default=Path(".gauntlet"),
+            envvar="GAUNTLET_STATE",
+            show_default=True,
+            show_envvar=True,
+            help="The folder where runs keep what they make.",
+        ),
+        click.option("--json", "machine", is_flag=True, help="Print one JSON document on standard output."),
+        click.option("--quiet", "-q", is_flag=True, help="Show errors and the result only."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _problem(command: _Command) -> _Command:
+    """Add the options that choose and change the problem."""
+    options = (
+        click.option(
+            "--problem",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="A problem file (TOML); by default the wine problem that ships with the package.",
+        ),
+        click.option(
+            "--target",
+            type=click.Choice(("local", "remote", "databricks")),
+            default="local",
+            envvar="GAUNTLET_TARGET",
+            show_default=True,
+            show_envvar=True,
+            help="Where Spark, the tables and MLflow are.",
+        ),
+        click.option("--protocol", type=click.Choice(("honest", "notebook")), help="Replaces split.protocol."),
+        click.option("--seed", type=click.IntRange(min=0), help="Replaces the problem's seed."),
+        click.option(
+            "--set",
+            "settings",
+            metavar="KEY=VALUE",
+            multiple=True,
+            help="Replace one value of the problem, by dotted key: --set sweep.trials=24. May be given often.",
+        ),
+        click.option("--no-synthetic", is_flag=True, help="Fail rather than use generated data."),
+        click.option("--workers", type=click.IntRange(min=1), help="Spark's worker threads; by default one a core."),
+        click.option(
+            "--wait",
+            type=click.FloatRange(min=0),
+            default=0.0,
+            metavar="SECONDS",
+            help="How long to wait for another run that uses the state folder.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
+@click.version_option(__version__, "--version", "-V", prog_name="gauntlet")
+def cli() -> None:
+    """Gauntlet: every step from the data to the promoted model is a test.
+
+    Exit codes: 0 done, 1 a check said no (nothing promoted), 2 the input or configuration is wrong,
+    3 the environment lacks something, 70 a defect in Gauntlet, 130 interrupted.
+    """
+
+
+@cli.command()
+@_problem
+@_common
+@click.option("--until", "last", type=_stage_choice, default=STAGE_NAMES[-1], help="Stop after this stage.")
+@click.option("--from", "first", type=_stage_choice, help="Redo this stage and all after it, done or not.")
+@click.option("--fresh", is_flag=True, help="Redo all stages, done or not.")
+@click.option("--dry-run", is_flag=True, help="Say what would run and why, and do nothing.")
+def run(last: str, first: str | None, fresh: bool, dry_run: bool, **options: Any) -> int:
+    """Walk the whole road: from the data to a promoted model, a scored table and a report.
+
+    Stages whose inputs did not change since they were done are not done again.
+    """
+    from gauntlet.commands import run_road  # noqa: PLC0415 - keeps --help fast
+
+    first = STAGE_NAMES[0] if fresh else first
+    if first is not None and STAGE_NAMES.index(first) > STAGE_NAMES.index(last):
+        raise InputError(f"--from {first} comes after --until {last}; there would be nothing to do")
+    return run_road(first=first, last=last, dry_run=dry_run, only=False, **options)
+
+
+@cli.command()
+@click.argument("name", type=_stage_choice)
+@_problem
+@_common
+def stage(name: str, **options: Any) -> int:
+    """Run one stage alone, as a task of a job would; the stages before it must be done."""
+    from gauntlet.commands import run_road  # noqa: PLC0415 - keeps --help fast
+
+    return run_road(first=None, last=name, dry_run=False, only=True, **options)
+
+
+@cli.command()
+@_common
+@click.option("--target", type=click.Choice(("local", "remote", "databricks")), default="local", show_default=True)
+def doctor(**options: Any) -> int:
+    """Show what the environment has, what it lacks, and the exact thing to do."""
+    from gauntlet.commands import show_environment  # noqa: PLC0415 - keeps --help fast
+
+    return show_environment(**options)
+
+
+@cli.command()
+@click.option("--from", "table", type=click.Path(path_type=Path), required=True, help="A CSV or Parquet table.")
+@click.option("--label", required=True, help="The column that holds the label.")
+@click.option("--positive", help="The positive class: a value of the label, or a comparison such as '>= 7'.")
+@click.option("--name", help="The problem's name; by default the table's.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="The file; by default NAME.toml.")
+@_common
+def init(**options: Any) -> int:
+    """Write a commented problem file and first expectation suites for a table."""
+    from gauntlet.commands import write_draft  # noqa: PLC0415 - keeps --help fast
+
+    return write_draft(**options)
+
+
+@cli.command()
+@_common
+@click.option("--yes", is_flag=True, help="Delete; without it the command only shows what it would free.")
+def clean(**options: Any) -> int:
+    """Show, and with --yes delete, what no current result needs; the champion's evidence and all tables stay."""
+    from gauntlet.commands import clean_state  # noqa: PLC0415 - keeps --help fast
+
+    return clean_state(**options)
+
+
+@cli.command()
+@_common
+@click.option("--open", "show", is_flag=True, help="Open it in the browser.")
+def report(**options: Any) -> int:
+    """Say where the last run's report is."""
+    from gauntlet.commands import find_report  # noqa: PLC0415 - keeps --help fast
+
+    return find_report(**options)
+
+
+@cli.command()
+@_common
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+def ui(**options: Any) -> int:
+    """Open MLflow's pages on this state folder's runs and models; Ctrl-C ends it."""
+    from gauntlet.commands import serve_mlflow  # noqa: PLC0415 - keeps --help fast
+
+    return serve_mlflow(**options)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command and leave with its exit code; mistakes of users never show a traceback."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    sys.exit(_exit_code(arguments))
+
+
+def stage_main() -> NoReturn:
+    """Run ``gauntlet stage`` with the process's arguments: the wheel's entry point for the tasks of a job."""
+    main(["stage", *sys.argv[1:]])
+
+
+def _exit_code(arguments: list[str]) -> int:
+    terminal = Terminal(machine="--json" in arguments)
+    try:
+        code = cli.main(args=arguments, prog_name="gauntlet", standalone_mode=False)
+    except click.ClickException as error:
+        return _complain(terminal, error.format_message(), ExitCode.INPUT)
+    except (KeyboardInterrupt, click.Abort):
+        return _complain(terminal, "interrupted; run the same command again to go on from here", ExitCode.INTERRUPTED)
+    except GauntletError as error:
+        return _complain(terminal, str(error), error.exit_code)
+    return int(code or 0)
+
+
+def _complain(terminal: Terminal, message: str, code: ExitCode) -> int:
+    if terminal.machine:
+        terminal.document({"error": message, "exit_code": int(code)})
+    else:
+        terminal.complain(message)
+    return int(code)

@@ -54,10 +54,20 @@ def delta_jars() -> tuple[Path, ...]:
             wanted = ", ".join(f"{name}-{DELTA_VERSION}.jar" for name in DELTA_MODULES)
             raise RequirementError(f"GAUNTLET_JARS_DIR={configured}: must hold {wanted}")
         return jars
-    folder = cache_folder() / "jars" / f"delta-{DELTA_VERSION}"
+    folder = _cached_folder()
     if not _complete(_jars_in(folder)):
         _resolve(folder)
     return _jars_in(folder)
+
+
+def jars_at_hand() -> bool:
+    """Say whether Delta's jars are there already, without fetching anything."""
+    configured = os.environ.get("GAUNTLET_JARS_DIR")
+    return _complete(_jars_in(Path(configured) if configured else _cached_folder()))
+
+
+def _cached_folder() -> Path:
+    return cache_folder() / "jars" / f"delta-{DELTA_VERSION}"
 
 
 def _jars_in(folder: Path) -> tuple[Path, ...]:

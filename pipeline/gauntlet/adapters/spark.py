@@ -47,14 +47,21 @@ def local_settings(*, jars: Sequence[Path], warehouse: Path, workers: int | None
     return settings
 
 
+def use_this_python() -> None:
+    """Make Spark start its Python workers with this interpreter.
+
+    Unless told, it takes the first ``python3`` on PATH, which may lack our packages.
+    """
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+
+
 def open_local_session(settings: dict[str, str]) -> SparkSession:
     """Start Spark in this process, or return the session that is there.
 
     Raises:
         RequirementError: If pyspark is not installed.
     """
-    # Spark starts its Python workers with the first python3 on PATH unless told: that may lack our packages.
-    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    use_this_python()
     try:
         from pyspark.sql import SparkSession  # noqa: PLC0415 - the extra [local] or a cluster brings it
     except ModuleNotFoundError as error:

@@ -81,7 +81,7 @@ def _learn_column(values: pd.Series, column: Column) -> EncodedColumn:
 
 
 def encode(frame: pd.DataFrame, encoding: Encoding) -> NDArray[np.float32]:
-    """Return the matrix of a frame: rows × ``encoding.matrix_columns``, float32, NaN where a number is missing.
+    """Return the matrix of a frame: rows by ``encoding.matrix_columns``, float32, NaN where a number is missing.
 
     The packed model carries code that does the same from the encoding's JSON; a test holds the two together.
 

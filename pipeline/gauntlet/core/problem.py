@@ -61,7 +61,19 @@ class Column(Section):
 
 
 RESERVED_COLUMNS = frozenset(
-    {"row_id", "source", "source_row", "label", "split", "group_id", "row_order", "probability", "decision", "synthetic"}
+    (
+        "decision",
+        "group_id",
+        "label",
+        "probability",
+        "reason",
+        "row_id",
+        "row_order",
+        "source",
+        "source_row",
+        "split",
+        "synthetic",
+    )
 )
 
 

@@ -14,11 +14,11 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
@@ -62,17 +62,38 @@ class State:
 
     def result(self, stage: str, key: str, kind: type[Result]) -> Result | None:
         """Return the complete result of a stage under a key; None if there is none or it cannot be read."""
-        path = self.stage_folder(stage, key) / "result.json"
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            document = self._document(stage, key)
             return kind.model_validate(document["result"]) if document["key"] == key else None
-        except (OSError, ValueError, KeyError, ValidationError):
+        except (OSError, ValueError, KeyError, TypeError, ValidationError):
             return None
 
-    def save_result(self, stage: str, key: str, result: StageResult) -> None:
-        """Mark a stage complete: write its result, all or nothing."""
-        document = {"stage": stage, "key": key, "result": result.model_dump(mode="json")}
+    def parts(self, stage: str) -> Mapping[str, str] | None:
+        """Return what the newest complete result of a stage was made from, part by part; None if there is none."""
+        results = (self.root / "stages" / stage).glob("*/result.json")
+        try:
+            newest = max(results, key=lambda path: path.stat().st_mtime_ns)
+            parts: Mapping[str, str] = json.loads(newest.read_text(encoding="utf-8"))["parts"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return parts
+
+    def save_result(self, stage: str, key: str, result: StageResult, *, parts: Mapping[str, str]) -> None:
+        """Mark a stage complete: write its result, all or nothing.
+
+        Args:
+            stage: The stage's name.
+            key: The key it was computed under.
+            result: What it leaves.
+            parts: The digests that the key was made of, so that a later run can say what changed.
+        """
+        document = {"stage": stage, "key": key, "parts": dict(parts), "result": result.model_dump(mode="json")}
         write_atomically(self.stage_folder(stage, key) / "result.json", json.dumps(document, indent=1))
+
+    def _document(self, stage: str, key: str) -> dict[str, Any]:
+        text = (self.stage_folder(stage, key) / "result.json").read_text(encoding="utf-8")
+        document: dict[str, Any] = json.loads(text)
+        return document
 
     def file_ref(self, path: Path) -> FileRef:
         """Return the reference of a file inside this folder."""

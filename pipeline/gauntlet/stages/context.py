@@ -24,6 +24,7 @@ class StageContext:
         key: The digest of all that the stage's result depends on; a mark for what it makes elsewhere (MLflow runs,
             model versions), so that a second try finds it instead of making it twice.
         synthetic_allowed: Whether generated data may stand in for data that cannot be had.
+        problem_folder: The folder of the problem file, where its suites lie; None for the packaged problem.
         progress: Where long work is shown.
     """
 
@@ -33,6 +34,7 @@ class StageContext:
     folder: Path
     key: str
     synthetic_allowed: bool = True
+    problem_folder: Path | None = None
     progress: Progress = field(default_factory=SilentProgress)
 
     @property

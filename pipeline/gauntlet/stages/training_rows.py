@@ -79,13 +79,13 @@ def _read(context: StageContext, split: SplitResult, name: SplitName) -> Rows:
     from pyspark.sql import functions as F  # noqa: N812, PLC0415 - pyspark's convention; imported where Spark is
 
     features = [column.name for column in context.problem.features]
-    frame = (
+    selected = (
         context.target.tables.read(split.table)
         .where(F.col("split") == name)
         .select("row_order", "row_id", "label", *features)
-        .toPandas()
-        .sort_values("row_order", kind="stable", ignore_index=True)
     )
+    frame: pd.DataFrame = selected.toPandas()
+    frame = frame.sort_values("row_order", kind="stable", ignore_index=True)
     return Rows(
         features=frame[features],
         label=frame["label"].to_numpy(dtype=np.int8),

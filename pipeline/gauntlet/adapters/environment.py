@@ -1,0 +1,144 @@
+"""This module provides the look at the environment: what is there, what is missing, and the exact thing to do."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from gauntlet.adapters.jars import DELTA_VERSION, cache_folder, jars_at_hand
+from gauntlet.core.errors import RequirementError
+from gauntlet.core.problem import TargetName
+from gauntlet.core.state import State
+
+JAVA_MINIMUM = 17
+FREE_DISK_MEGABYTES = 500
+_VERSION_COMMAND_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one requirement.
+
+    Attributes:
+        name: The requirement.
+        status: ``ok``; ``missing`` (a run cannot work); ``optional`` (only needed for what ``advice`` says).
+        found: What is there.
+        advice: What to do; empty where nothing is to be done.
+    """
+
+    name: str
+    status: Literal["ok", "missing", "optional"]
+    found: str
+    advice: str = ""
+
+
+def examine(state: State, *, target: TargetName) -> tuple[Finding, ...]:
+    """Return the findings for a target, in the order in which a newcomer meets them."""
+    checks: tuple[Callable[[], Finding], ...] = (
+        _python,
+        _java,
+        _pyspark,
+        _delta_jars,
+        lambda: _disk("state folder", state.root),
+        lambda: _disk("cache folder", cache_folder()),
+        lambda: _target(target),
+        _terraform,
+    )
+    return tuple(check() for check in checks)
+
+
+def require(state: State, *, target: TargetName) -> None:
+    """Make sure that a run can work.
+
+    Raises:
+        RequirementError: If something is missing; the message names each thing and what to do.
+    """
+    missing = [finding for finding in examine(state, target=target) if finding.status == "missing"]
+    if missing:
+        lines = [f"{finding.name}: {finding.found}; {finding.advice}" for finding in missing]
+        raise RequirementError("\n".join(lines))
+
+
+def _python() -> Finding:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info[:2] > (3, 13):
+        return Finding("Python", "missing", version, "use Python 3.11, 3.12 or 3.13")
+    return Finding("Python", "ok", version)
+
+
+def _java() -> Finding:
+    advice = f"install a Java {JAVA_MINIMUM} or newer runtime (Debian, Ubuntu: apt install default-jre-headless)"
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    if home and not Path(str(java)).is_file():
+        return Finding("Java", "missing", f"JAVA_HOME={home} holds no bin/java", "unset JAVA_HOME or correct it")
+    if java is None:
+        return Finding("Java", "missing", "no java on PATH", advice)
+    output = _output(java, "-version")
+    match = re.search(r'version "(\d+)(?:\.(\d+))?', output)
+    if match is None:
+        return Finding("Java", "missing", f"{java} does not say its version", advice)
+    # Java 8 calls itself 1.8.
+    major = int(match.group(2) or 0) if match.group(1) == "1" else int(match.group(1))
+    if major < JAVA_MINIMUM:
+        return Finding("Java", "missing", f"version {major}", advice)
+    return Finding("Java", "ok", f"version {major} ({java})")
+
+
+def _pyspark() -> Finding:
+    try:
+        return Finding("pyspark", "ok", importlib.metadata.version("pyspark"))
+    except importlib.metadata.PackageNotFoundError:
+        return Finding("pyspark", "missing", "not installed", "pip install 'gauntlet-mlops[local]'")
+
+
+def _delta_jars() -> Finding:
+    if jars_at_hand():
+        return Finding("Delta's jars", "ok", DELTA_VERSION)
+    advice = "the first run fetches them (10 MB); without network set GAUNTLET_JARS_DIR or GAUNTLET_IVY_SETTINGS"
+    return Finding("Delta's jars", "optional", "not fetched yet", advice)
+
+
+def _disk(name: str, folder: Path) -> Finding:
+    existing = folder.resolve()
+    while not existing.exists():
+        existing = existing.parent
+    free = shutil.disk_usage(existing).free // 2**20
+    found = f"{free:,} MB free at {folder}"
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        return Finding(name, "missing", f"{existing} cannot be written", "give a writable folder")
+    if free < FREE_DISK_MEGABYTES:
+        return Finding(name, "missing", found, f"free at least {FREE_DISK_MEGABYTES} MB, or give another folder")
+    return Finding(name, "ok", found)
+
+
+def _target(target: TargetName) -> Finding:
+    if target == "local":
+        return Finding("target local", "ok", "this machine")
+    return Finding(f"target {target}", "missing", "not available in this version", "use --target local")
+
+
+def _terraform() -> Finding:
+    terraform = shutil.which("terraform")
+    if terraform is None:
+        return Finding("Terraform", "optional", "not on PATH", "install it to run the infrastructure tests")
+    match = re.search(r"Terraform v(\S+)", _output(terraform, "version"))
+    return Finding("Terraform", "ok", match.group(1) if match else "version unknown")
+
+
+def _output(*command: str) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 - a program found on PATH, our own arguments, no shell
+            command, capture_output=True, text=True, timeout=_VERSION_COMMAND_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout + done.stderr

@@ -1,0 +1,83 @@
+"""The state folder: complete or not there, and one writer at a time."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from gauntlet.core.errors import RequirementError
+from gauntlet.core.results import FileRef, ReportResult, StageResult, TableRef
+from gauntlet.core.state import State, write_atomically
+
+pytestmark = pytest.mark.unit
+
+KEY = "a" * 64
+RESULT = ReportResult(file=FileRef(path="x/report.html", sha256="0"))
+
+
+def test_a_saved_result_is_read_back(tmp_path):
+    state = State(tmp_path)
+    state.save_result("report", KEY, RESULT, parts={"seed": "1"})
+    assert state.result("report", KEY, ReportResult) == RESULT
+    assert state.parts("report") == {"seed": "1"}
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", '{"key": "b", "result": {}}', json.dumps({"key": KEY, "result": {}}), "[]"]
+)
+def test_a_result_that_cannot_be_read_counts_as_missing(tmp_path, content):
+    state = State(tmp_path)
+    state.save_result("report", KEY, RESULT, parts={})
+    (state.stage_folder("report", KEY) / "result.json").write_text(content, encoding="utf-8")
+    assert state.result("report", KEY, ReportResult) is None
+
+
+def test_a_result_of_another_key_with_the_same_folder_counts_as_missing(tmp_path):
+    state = State(tmp_path)
+    state.save_result("report", KEY, RESULT, parts={})
+    assert state.result("report", KEY[:16] + "b" * 48, ReportResult) is None
+
+
+def test_a_second_process_is_told_who_holds_the_folder(tmp_path):
+    state = State(tmp_path / "state")
+    code = (
+        "import sys; from pathlib import Path; from gauntlet.core.state import State\n"
+        "with State(Path(sys.argv[1])).locked():\n print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(state.root)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(RequirementError, match=rf"in use by process {holder.pid}; wait for it"), state.locked():
+            pytest.fail("two writers at once")
+        holder.communicate()
+    with state.locked():
+        assert (state.root / "holder.txt").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    with pytest.raises(RequirementError, match="cannot be written"), State(tmp_path / "file" / "state").locked():
+        pytest.fail("a folder inside a file")
+
+
+def test_a_failed_write_leaves_the_old_content_and_no_rest(tmp_path, monkeypatch):
+    path = tmp_path / "summary.json"
+    write_atomically(path, "old")
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(path, "new")
+    assert path.read_text(encoding="utf-8") == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["summary.json"]
+
+
+def test_a_results_digest_ignores_table_versions_and_nothing_else():
+    class Holder(StageResult):
+        table: TableRef
+
+    table = TableRef(name="raw", full_name="a.b.raw", format="delta", version=1, rows=5, fingerprint="f")
+    one = Holder(table=table)
+    assert one.digest() == Holder(table=table.model_copy(update={"version": 9})).digest()
+    for change in ({"rows": 6}, {"fingerprint": "g"}, {"name": "curated"}):
+        assert one.digest() != Holder(table=table.model_copy(update=change)).digest()
+    assert json.loads(one.model_dump_json())["table"]["version"] == 1
