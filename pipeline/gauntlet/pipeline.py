@@ -73,7 +73,7 @@ STAGES: tuple[Stage, ...] = (
         "draw the data",
         r.ExploreResult,
         needs=("ingest", "expectations"),
-        settings=("columns", "label"),
+        settings=("columns", "label", "sources"),
     ),
     Stage(
         "split",
@@ -129,7 +129,7 @@ STAGES: tuple[Stage, ...] = (
         "write the report",
         r.ReportResult,
         needs=STAGE_NAMES[:-1],
-        settings=("name", "title", "attribution", "columns", "label", "sweep", "costs", "split", "names"),
+        settings=tuple(Problem.model_fields),
         always=True,
     ),
 )
@@ -267,6 +267,8 @@ class Road:
             if fetched.source.synthetic:
                 outside["the seed"] = self.problem.seed
                 outside["the rows asked for"] = [origin.model_dump(mode="json") for origin in self.problem.origins]
+        if stage.name == "report":
+            outside["what the target cannot check"] = list(self.target.not_checked)
         outside |= {f"the suite {name}": mark for name, mark in self._suites(stage.name).items()}
         inputs = {name: results[name] for name in stage.needs if name in results}
         return key_parts(stage.name, problem=self.problem, settings=stage.settings, inputs=inputs, outside=outside)

@@ -53,6 +53,7 @@ class _TierWatch:
                 wrong.append(f"{item.nodeid}: {', '.join(tiers) or 'none'}")
             else:
                 self._tier[item.nodeid] = tiers[0]
+                item.user_properties.append(("tier", tiers[0]))  # for JUnit's file, where all tiers stand together
         if wrong:
             lines = "\n  ".join(wrong)
             raise pytest.UsageError(f"every test needs exactly one of {', '.join(TIERS)}; these have:\n  {lines}")

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import pytest
 
@@ -27,6 +28,16 @@ def test_a_suite_with_one_tier_a_test_runs_and_sees_its_seconds(suite):
     result = suite(code).runpytest_subprocess()
     result.assert_outcomes(passed=3)
     result.stdout.re_match_lines([r"=+ tiers =+", r"unit +1 tests +[0-9.]+ s", r"data +2 tests +[0-9.]+ s"])
+
+
+def test_the_junit_file_tells_the_tiers_apart(suite):
+    made = suite("@pytest.mark.unit\ndef test_a(): pass\n@pytest.mark.gates\ndef test_b(): pass")
+    made.runpytest_subprocess("--junitxml=report.xml")
+    cases = ElementTree.parse(made.path / "report.xml").iter("testcase")  # noqa: S314 - our own file
+    assert {case.get("name"): case.find("properties/property").attrib for case in cases} == {
+        "test_a": {"name": "tier", "value": "unit"},
+        "test_b": {"name": "tier", "value": "gates"},
+    }
 
 
 @pytest.mark.parametrize(

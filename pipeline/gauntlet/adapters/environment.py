@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from gauntlet.adapters.jars import DELTA_VERSION, cache_folder, jars_at_hand
+from gauntlet.adapters.java import java_program
 from gauntlet.core.errors import RequirementError
 from gauntlet.core.problem import TargetName
 from gauntlet.core.state import State
@@ -76,13 +77,12 @@ def _python() -> Finding:
 
 def _java() -> Finding:
     advice = f"install a Java {JAVA_MINIMUM} or newer runtime (Debian, Ubuntu: apt install default-jre-headless)"
-    home = os.environ.get("JAVA_HOME")
-    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
-    if home and not Path(str(java)).is_file():
+    home, java = os.environ.get("JAVA_HOME"), java_program()
+    if java is None and home:
         return Finding("Java", "missing", f"JAVA_HOME={home} holds no bin/java", "unset JAVA_HOME or correct it")
     if java is None:
         return Finding("Java", "missing", "no java on PATH", advice)
-    output = _output(java, "-version")
+    output = _output(str(java), "-version")
     match = re.search(r'version "(\d+)(?:\.(\d+))?', output)
     if match is None:
         return Finding("Java", "missing", f"{java} does not say its version", advice)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from gauntlet.adapters.java import java_program
 from gauntlet.core.errors import RequirementError
 
 DELTA_VERSION = "4.4.0"
@@ -81,7 +82,7 @@ def _complete(jars: tuple[Path, ...]) -> bool:
 
 def _resolve(folder: Path) -> None:
     """Let Ivy fetch the jars beside the cache, then move the folder into place as a whole."""
-    java, ivy = shutil.which("java"), _ivy_jar()
+    java, ivy = java_program(), _ivy_jar()
     if java is None or ivy is None:
         raise RequirementError("Delta's jars cannot be resolved without Java and pyspark; run `gauntlet doctor`")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +91,7 @@ def _resolve(folder: Path) -> None:
         lines = (_IVY_DEPENDENCY.format(name=module, version=DELTA_VERSION) for module in DELTA_MODULES)
         (work / "ivy.xml").write_text(_IVY_MODULE.format(dependencies="\n".join(lines)), encoding="utf-8")
         settings = os.environ.get("GAUNTLET_IVY_SETTINGS")
-        command = [java, "-jar", str(ivy), *(["-settings", settings] if settings else [])]
+        command = [str(java), "-jar", str(ivy), *(["-settings", settings] if settings else [])]
         command += ["-ivy", str(work / "ivy.xml"), "-cache", str(work / "cache"), "-types", "jar"]
         command += ["-retrieve", str(work / "jars" / "[artifact]-[revision].[ext]")]
         try:
@@ -100,8 +101,9 @@ def _resolve(folder: Path) -> None:
             output = f"no answer within {_TIMEOUT_SECONDS} s"
         if not _complete(_jars_in(work / "jars")):
             raise RequirementError(_not_resolved(output))
-        if folder.exists():
-            shutil.rmtree(folder)
+        if _complete(_jars_in(folder)):  # another process was faster, and its Spark may read them by now
+            return
+        shutil.rmtree(folder, ignore_errors=True)
         (work / "jars").replace(folder)
 
 

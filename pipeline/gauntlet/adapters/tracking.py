@@ -72,6 +72,8 @@ class Tracking:
 
     def discard_runs(self, key: str) -> None:
         """Delete the runs made under a key, children included."""
-        found = self.client.search_runs([self.experiment_id], filter_string=f"tags.`{STAGE_KEY_TAG}` = '{key}'")
-        for run in found:
-            self.client.delete_run(run.info.run_id)
+        ours = f"tags.`{STAGE_KEY_TAG}` = '{key}'"
+        # A search returns one page, and deleted runs are not found again: ask until there are none left.
+        while found := self.client.search_runs([self.experiment_id], filter_string=ours):
+            for run in found:
+                self.client.delete_run(run.info.run_id)

@@ -55,7 +55,7 @@ class Column(Section):
     def _plain_name(cls, value: str) -> str:
         if not _IDENTIFIER.match(value):
             raise ValueError("a column's name may hold letters, digits and underscores only, and no leading digit")
-        if value in RESERVED_COLUMNS:
+        if value.lower() in RESERVED_COLUMNS:  # Spark and Unity Catalog do not tell capitals apart
             raise ValueError(f"{value!r} is a name that Gauntlet uses itself; rename the column, keep source_name")
         return value
 
@@ -174,6 +174,11 @@ class LabelRule(Section):
     def operator(self) -> str:
         """The comparison; ``==`` where the rule names a boolean column alone."""
         return self._part("operator") or "=="
+
+    @property
+    def compares(self) -> bool:
+        """Whether the rule has a comparison; without one it names a boolean column."""
+        return self._part("operator") is not None
 
     @property
     def value(self) -> bool | float | str:
@@ -402,16 +407,27 @@ class Problem(Section):
 
 
 def _refuse_repeats(where: str, names: list[str]) -> None:
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    alike = [name.lower() for name in names]  # Spark and Unity Catalog do not tell capitals apart
+    repeated = sorted({name for name in names if alike.count(name.lower()) > 1})
     if repeated:
         raise ValueError(f"{where}: named twice: {', '.join(repeated)}")
 
 
 def _check_label_value(label: LabelRule, column: Column) -> None:
     value, numeric = label.value, column.kind in ("number", "integer")
+    if column.kind != "boolean" and not label.compares:
+        raise ValueError(
+            f"label.rule names the {column.kind} column {column.name!r} alone; multi-class and regression labels are "
+            f"not supported, so say which of its values are positive, for example '{column.name} >= 7'"
+            if numeric
+            else f"label.rule names the text column {column.name!r} alone; multi-class labels are not supported, so "
+            f"say which of its values is positive, for example '{column.name} == \"yes\"'"
+        )
     if numeric and isinstance(value, (str, bool)):
         raise ValueError(f"label.rule compares the {column.kind} column {column.name!r} with {value!r}; give a number")
     if column.kind == "boolean" and not isinstance(value, bool):
         raise ValueError(f"label.rule compares the boolean column {column.name!r} with {value!r}; give true or false")
     if column.kind == "text" and label.operator not in ("==", "!="):
         raise ValueError(f"label.rule: the text column {column.name!r} can be compared with == and != only")
+    if column.kind == "text" and not isinstance(value, str):
+        raise ValueError(f"label.rule compares the text column {column.name!r} with {value!r}; write it in quotes")

@@ -1,0 +1,120 @@
+"""This module provides fitted models as files in the state folder: written byte for byte the same, and read again."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gauntlet.core.canonical import digest
+from gauntlet.core.encoding import Encoding, encode
+from gauntlet.core.results import ModelRecord
+from gauntlet.core.state import State
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import RandomForestClassifier
+
+# All that a forest's file may hold beyond what skops trusts by itself.
+TRUSTED_TYPES = ["sklearn.tree._tree.Tree"]
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def save_forest(forest: RandomForestClassifier, path: Path) -> None:
+    """Write a forest with skops, so that equal forests give equal bytes.
+
+    skops names what it writes by memory addresses and notes the time; here things are numbered in their order, and the
+    time is left out. Without this a forest fitted again would look like another model.
+    """
+    import skops.io  # noqa: PLC0415 - takes a second to import, with scikit-learn
+
+    with ZipFile(io.BytesIO(skops.io.dumps(forest))) as source:
+        document = json.loads(source.read("schema.json"))
+        files: dict[str, str] = {}
+        _number(document, {}, files)
+        with ZipFile(path, "w") as target:
+            for old, new in files.items():
+                _write(target, new, source.read(old))
+            _write(target, "schema.json", json.dumps(document).encode("utf-8"))
+
+
+def _number(node: Any, numbers: dict[int, int], files: dict[str, str]) -> None:
+    """Replace memory addresses by numbers in the order of their first appearance, and note the files' new names."""
+    if isinstance(node, list):
+        for item in node:
+            _number(item, numbers, files)
+    elif isinstance(node, dict):
+        if "__id__" in node:
+            node["__id__"] = numbers.setdefault(node["__id__"], len(numbers))
+        if isinstance(node.get("file"), str):
+            old = node["file"]
+            node["file"] = files.setdefault(old, f"{len(files)}{Path(old).suffix}")
+        for item in node.values():
+            _number(item, numbers, files)
+
+
+def _write(target: ZipFile, name: str, content: bytes) -> None:
+    info = ZipInfo(name, date_time=_EPOCH)
+    info.compress_type = ZIP_DEFLATED
+    target.writestr(info, content, compresslevel=3)
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A fitted model in memory, read from the state folder (not from the registry).
+
+    Attributes:
+        record: What it was read from.
+        encoding: The encoding of features.
+        model: The forest or the booster.
+    """
+
+    record: ModelRecord
+    encoding: Encoding
+    model: Any
+
+    def probability(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the probability of the positive class, one a row."""
+        matrix = encode(features, self.encoding)
+        if self.record.family == "booster":
+            found = self.model.inplace_predict(matrix)
+        else:
+            found = self.model.predict_proba(matrix)[:, 1]
+        return np.asarray(found, dtype=np.float64)
+
+
+def load_fitted(record: ModelRecord, *, state: State) -> FittedModel:
+    """Read a fitted model from the state folder."""
+    encoding = Encoding.model_validate_json(state.path(record.encoding).read_text(encoding="utf-8"))
+    path = str(state.path(record.file))
+    model: Any
+    if record.family == "booster":
+        import xgboost  # noqa: PLC0415 - takes a second to import
+
+        model = xgboost.Booster(params={"nthread": 1}, model_file=path)
+    else:
+        import skops.io  # noqa: PLC0415 - takes a second to import, with scikit-learn
+
+        model = skops.io.load(path, trusted=TRUSTED_TYPES)
+    return FittedModel(record=record, encoding=encoding, model=model)
+
+
+def model_digest(record: ModelRecord, *, threshold: float | None = None) -> str:
+    """Return the digest of what a model decides: its fitted parts, its encoding, and its threshold.
+
+    Two versions of one digest give the same decisions, whatever run they come from.
+    """
+    return digest(
+        {
+            "family": record.family,
+            "file": record.file.sha256,
+            "encoding": record.encoding.sha256,
+            "threshold": threshold,
+        }
+    )

@@ -1,0 +1,252 @@
+"""This module provides the objectives of a sweep: how a trial is evaluated, in this process or in a Spark worker."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gauntlet.core.canonical import digest
+from gauntlet.core.trials import Trial, TrialResult
+
+if TYPE_CHECKING:
+    from xgboost import Booster
+
+_LONGEST_REASON = 300
+
+
+@dataclass(frozen=True)
+class Score:
+    """What an evaluation found.
+
+    Attributes:
+        auc: The area under the curve on the selection split.
+        best_iteration: The iteration with that AUC, from 0; None for models without iterations.
+    """
+
+    auc: float
+    best_iteration: int | None = None
+
+
+class Objective(Protocol):
+    """How a trial is evaluated.
+
+    An objective travels to Spark's workers by pickle, data included, so it is small and immutable. What all its trials
+    share (matrices) is prepared once in each process. ``evaluate`` depends on its arguments and on nothing else.
+    """
+
+    @property
+    def identity(self) -> str:
+        """The digest of all that an evaluation depends on beside the trial: data, settings, libraries."""
+
+    def prepare(self) -> Any:
+        """Build what all trials share; called once in each process."""
+
+    def evaluate(self, trial: Trial, prepared: Any) -> Score:
+        """Evaluate a trial; any exception means that this trial failed."""
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """The rows that a sweep fits and chooses on.
+
+    Attributes:
+        train: The training matrix, float32.
+        train_label: 0 or 1, one a row.
+        selection: The matrix that models are chosen on.
+        selection_label: 0 or 1, one a row.
+    """
+
+    train: NDArray[np.float32]
+    train_label: NDArray[np.int8]
+    selection: NDArray[np.float32]
+    selection_label: NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class PackedMatrices:
+    """Matrices as compressed bytes, to travel inside a task on classic Spark and Spark Connect alike.
+
+    Attributes:
+        content: The bytes.
+        digest: The digest of the matrices' values.
+    """
+
+    content: bytes
+    digest: str
+
+    @classmethod
+    def pack(cls, matrices: Matrices) -> PackedMatrices:
+        """Return the packed form of matrices."""
+        stream, marks = io.BytesIO(), hashlib.sha256()
+        np.savez_compressed(stream, allow_pickle=False, **vars(matrices))
+        for name, values in vars(matrices).items():
+            marks.update(f"{name} {values.dtype.str} {values.shape};".encode())
+            marks.update(np.ascontiguousarray(values).tobytes())
+        return cls(content=stream.getvalue(), digest=marks.hexdigest())
+
+    def unpack(self) -> Matrices:
+        """Return the matrices."""
+        with np.load(io.BytesIO(self.content), allow_pickle=False) as arrays:
+            return Matrices(**{name: arrays[name] for name in arrays.files})
+
+
+@dataclass(frozen=True)
+class BoostedTreesObjective:
+    """XGBoost on one thread, stopped early on the selection split.
+
+    Attributes:
+        data: The rows.
+        max_rounds: The most boosting rounds.
+        early_stopping_rounds: Stop after this many rounds without a better AUC.
+        trees: Which trees predict: those up to the best iteration, or (as the tutorial does) all that were grown.
+    """
+
+    data: PackedMatrices
+    max_rounds: int
+    early_stopping_rounds: int
+    trees: Literal["best", "all"] = "best"
+
+    @cached_property
+    def identity(self) -> str:
+        """The digest of the data, the settings and XGBoost's version; computed once, and carried to the workers."""
+        import xgboost  # noqa: PLC0415 - takes a second to import
+
+        return digest(
+            {
+                "objective": "boosted trees",
+                "data": self.data.digest,
+                "max_rounds": self.max_rounds,
+                "early_stopping_rounds": self.early_stopping_rounds,
+                "trees": self.trees,
+                "xgboost": str(xgboost.__version__),
+            }
+        )
+
+    def prepare(self) -> PreparedTrees:
+        """Build XGBoost's matrices."""
+        import xgboost  # noqa: PLC0415 - takes a second to import
+
+        rows = self.data.unpack()
+        train = xgboost.QuantileDMatrix(rows.train, rows.train_label, nthread=1)
+        selection = xgboost.QuantileDMatrix(rows.selection, rows.selection_label, ref=train, nthread=1)
+        return PreparedTrees(rows=rows, train=train, selection=selection)
+
+    def evaluate(self, trial: Trial, prepared: PreparedTrees) -> Score:
+        """Fit a booster and return its AUC."""
+        fitted = self.fit(trial, prepared)
+        return Score(auc=fitted.auc, best_iteration=fitted.best_iteration)
+
+    def fit(self, trial: Trial, prepared: PreparedTrees) -> FittedTrees:
+        """Fit a booster from a trial's parameters and seed; the same bits in any process."""
+        import xgboost  # noqa: PLC0415 - takes a second to import
+
+        booster = xgboost.train(
+            booster_parameters(trial),
+            prepared.train,
+            num_boost_round=self.max_rounds,
+            evals=[(prepared.selection, "selection")],
+            early_stopping_rounds=self.early_stopping_rounds,
+            verbose_eval=False,
+        )
+        best = int(booster.best_iteration)
+        trees = best + 1 if self.trees == "best" else int(booster.num_boosted_rounds())
+        auc = area_under_curve(booster, prepared.rows, trees=trees)
+        return FittedTrees(booster=booster, trees=trees, best_iteration=best, auc=auc)
+
+
+@dataclass(frozen=True)
+class PreparedTrees:
+    """What all trials of one sweep share: the rows, and XGBoost's matrices of them."""
+
+    rows: Matrices
+    train: Any
+    selection: Any
+
+
+@dataclass(frozen=True)
+class FittedTrees:
+    """A fitted booster.
+
+    Attributes:
+        booster: All trees that were grown.
+        trees: How many of them, from the first, are the model.
+        best_iteration: The iteration with the best AUC while fitting, from 0.
+        auc: The model's AUC on the selection split.
+    """
+
+    booster: Booster
+    trees: int
+    best_iteration: int
+    auc: float
+
+    @property
+    def model(self) -> Booster:
+        """The booster cut to the model's trees."""
+        return self.booster[: self.trees]
+
+
+def booster_parameters(trial: Trial) -> dict[str, float | int | str]:
+    """Return all of XGBoost's parameters for a trial."""
+    fixed: dict[str, float | int | str] = {
+        "objective": "binary:logistic",
+        "eval_metric": "auc",
+        "tree_method": "hist",
+        "nthread": 1,
+        "seed": trial.seed,
+        "verbosity": 0,
+    }
+    return {**trial.params, **fixed}
+
+
+def area_under_curve(booster: Booster, rows: Matrices, *, trees: int) -> float:
+    """Return the AUC on the selection split of a booster's first trees, as any reader of the saved model gets it."""
+    from sklearn.metrics import roc_auc_score  # noqa: PLC0415 - takes a second to import
+
+    predicted = booster.inplace_predict(rows.selection, iteration_range=(0, trees))
+    return float(roc_auc_score(rows.selection_label, predicted))
+
+
+def run_trial(objective: Objective, trial: Trial) -> TrialResult:
+    """Evaluate a trial; whatever goes wrong in it becomes its result, with the reason."""
+    started, clock = time.time(), time.perf_counter()
+    score: Score | None = None
+    failure: str | None = None
+    try:
+        prepared = _prepared(objective)
+        started, clock = time.time(), time.perf_counter()
+        score = objective.evaluate(trial, prepared)
+        if not math.isfinite(score.auc):
+            failure = f"its AUC is {score.auc}"
+    except (Exception, SystemExit) as error:  # a trial must never stop the others
+        failure = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST_REASON]
+    good = score if failure is None else None
+    return TrialResult(
+        index=trial.index,
+        params=trial.params,
+        auc=None if good is None else good.auc,
+        best_iteration=None if good is None else good.best_iteration,
+        seconds=time.perf_counter() - clock,
+        started=started,
+        failure=failure,
+    )
+
+
+# What the current objective's trials share in this process. Only the last objective's is kept: a Python worker of Spark
+# lives on after a sweep, and must not collect the data of all sweeps it ever saw.
+_SHARED: dict[str, Any] = {}
+
+
+def _prepared(objective: Objective) -> Any:
+    identity = objective.identity
+    if identity not in _SHARED:
+        _SHARED.clear()
+        _SHARED[identity] = objective.prepare()
+    return _SHARED[identity]

@@ -1,0 +1,126 @@
+"""This module provides scores: how well probabilities order rows, and what deciding by them costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gauntlet.core.errors import DataError
+from gauntlet.core.problem import Costs
+from gauntlet.core.results import CostPoint
+
+CURVE_POINTS = 200
+
+Curve = tuple[tuple[float, float], ...]
+
+
+def auc(probability: ArrayLike, label: ArrayLike) -> float:
+    """Return the area under the ROC curve.
+
+    Raises:
+        DataError: If there are no rows, a probability is missing or none, or there is one class only.
+    """
+    from sklearn.metrics import roc_auc_score  # noqa: PLC0415 - takes a second to import
+
+    given, truth = _checked(probability, label)
+    return float(roc_auc_score(truth, given))
+
+
+def roc_curve(probability: ArrayLike, label: ArrayLike) -> Curve:
+    """Return points (false positive rate, true positive rate) from (0, 0) to (1, 1), at most ``CURVE_POINTS``."""
+    from sklearn import metrics  # noqa: PLC0415 - takes a second to import
+
+    given, truth = _checked(probability, label)
+    false, true, _ = metrics.roc_curve(truth, given)
+    return _thinned(false, true)
+
+
+def precision_recall_curve(probability: ArrayLike, label: ArrayLike) -> Curve:
+    """Return points (recall, precision) by rising recall, at most ``CURVE_POINTS``."""
+    from sklearn import metrics  # noqa: PLC0415 - takes a second to import
+
+    given, truth = _checked(probability, label)
+    precision, recall, _ = metrics.precision_recall_curve(truth, given)
+    return _thinned(recall[::-1], precision[::-1])
+
+
+def best_threshold(probability: ArrayLike, label: ArrayLike, costs: Costs) -> CostPoint:
+    """Return the threshold of the least expected cost a row, and that cost.
+
+    All thresholds that decide differently are tried: each distinct probability (rows at or above it are decided
+    positive), and the next number above the greatest one, which decides no row positive. Of equally cheap ones the
+    lowest is taken: it finds the most positive rows.
+    """
+    table = _costs(probability, label, costs)
+    place = int(np.argmin(table.cost))
+    return CostPoint(threshold=float(table.threshold[place]), cost=float(table.cost[place]))
+
+
+def cost_curve(probability: ArrayLike, label: ArrayLike, costs: Costs) -> tuple[CostPoint, ...]:
+    """Return threshold against cost by rising threshold, at most ``CURVE_POINTS``, the best threshold among them."""
+    table = _costs(probability, label, costs)
+    places = np.union1d(_places(len(table.cost), CURVE_POINTS - 1), [np.argmin(table.cost)])
+    return tuple(CostPoint(threshold=float(table.threshold[i]), cost=float(table.cost[i])) for i in places)
+
+
+def accept_all_cost(label: ArrayLike, costs: Costs) -> float:
+    """Return the cost a row of deciding every row positive."""
+    return costs.false_positive * float(np.mean(np.asarray(label) == 0))
+
+
+def reject_all_cost(label: ArrayLike, costs: Costs) -> float:
+    """Return the cost a row of deciding every row negative."""
+    return costs.false_negative * float(np.mean(np.asarray(label) == 1))
+
+
+@dataclass(frozen=True)
+class _CostTable:
+    """Every threshold that decides differently, rising, with its cost a row."""
+
+    threshold: NDArray[np.float64]
+    cost: NDArray[np.float64]
+
+
+def _costs(probability: ArrayLike, label: ArrayLike, costs: Costs) -> _CostTable:
+    given, truth = _checked(probability, label)
+    distinct, place = np.unique(given, return_inverse=True)
+    positives = np.bincount(place, weights=truth, minlength=len(distinct))
+    rows = np.bincount(place, minlength=len(distinct))
+    # Rows below a threshold are decided negative: what lies before it, none before the first, all before the last.
+    missed = np.concatenate([[0], np.cumsum(positives)])
+    wrongly_accepted = (rows - positives).sum() - np.concatenate([[0], np.cumsum(rows - positives)])
+    threshold = np.append(distinct, np.nextafter(distinct[-1], np.inf))
+    cost = (costs.false_positive * wrongly_accepted + costs.false_negative * missed) / len(given)
+    return _CostTable(threshold=threshold, cost=cost)
+
+
+def _checked(probability: ArrayLike, label: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    given, truth = np.asarray(probability, dtype=np.float64), np.asarray(label)
+    if given.ndim != 1 or given.shape != truth.shape:
+        raise DataError(f"scores: {given.shape} probabilities do not fit {truth.shape} labels")
+    if len(given) == 0:
+        raise DataError("scores: there are no rows to judge on")
+    bad = int((~np.isfinite(given)).sum())
+    if bad:
+        raise DataError(f"scores: {bad} of {len(given)} probabilities are NaN or infinite")
+    if given.min() < 0 or given.max() > 1:
+        raise DataError(f"scores: probabilities must lie between 0 and 1, not {given.min():g} and {given.max():g}")
+    classes = np.unique(truth)
+    if not np.isin(classes, (0, 1)).all():
+        raise DataError(f"scores: labels must be 0 or 1, not {', '.join(str(value) for value in classes[:5])}")
+    if len(classes) < 2:
+        raise DataError(f"scores: all {len(given)} rows are of class {classes[0]}; both classes are needed")
+    return given, truth.astype(np.int8)
+
+
+def _thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> Curve:
+    return tuple((float(x[i]), float(y[i])) for i in _places(len(x), CURVE_POINTS))
+
+
+def _places(count: int, most: int) -> NDArray[np.int64]:
+    """Return at most so many places out of ``count``, evenly spread, the first and the last among them."""
+    if count <= most:
+        return np.arange(count)
+    return np.round(np.linspace(0, count - 1, most)).astype(np.int64)

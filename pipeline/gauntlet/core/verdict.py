@@ -1,0 +1,133 @@
+"""This module provides verdicts: what a gate says of a candidate, and what several of them say together.
+
+Only PASS promotes. What is missing, not a number or broken is CONFIG_ERROR, what cannot be told is INCONCLUSIVE. No
+verdicts at all promote nothing, and one more verdict never turns a refusal into a promotion.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gauntlet.core.results import VerdictRecord
+
+
+class Status(StrEnum):
+    """What a gate may say, from the mildest to the gravest."""
+
+    PASS = "PASS"  # noqa: S105 - no password
+    INCONCLUSIVE = "INCONCLUSIVE"
+    FAIL = "FAIL"
+    CONFIG_ERROR = "CONFIG_ERROR"
+
+
+_GRAVITY = {status: place for place, status in enumerate(Status)}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one gate says.
+
+    Attributes:
+        gate: The gate's name, such as ``model::auc_at_least_baseline``.
+        status: What it says.
+        sentence: Why, for people, with the numbers.
+        measured: What was measured; a PASS must have measured something.
+        bound: What it was held against; None where there is nothing to compare with.
+        rows: The number of rows that were looked at.
+
+    Raises:
+        ValueError: If a PASS lacks its measurement, or one of the numbers is not finite.
+    """
+
+    gate: str
+    status: Status
+    sentence: str
+    measured: float | None = None
+    bound: float | None = None
+    rows: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.sentence:
+            raise ValueError(f"{self.gate}: a verdict needs a sentence")
+        if self.status is not Status.PASS:
+            return
+        if not is_number(self.measured):
+            raise ValueError(f"{self.gate}: PASS, but what was measured is {self.measured}")
+        if self.bound is not None and not is_number(self.bound):
+            raise ValueError(f"{self.gate}: PASS, but the bound is {self.bound}")
+        if self.rows is not None and self.rows <= 0:
+            raise ValueError(f"{self.gate}: PASS, but no row was looked at")
+
+    def record(self) -> VerdictRecord:
+        """Return the verdict as it is written; numbers that are not finite are left out."""
+        return VerdictRecord(
+            gate=self.gate,
+            status=self.status.value,
+            sentence=self.sentence,
+            measured=self.measured if is_number(self.measured) else None,
+            bound=self.bound if is_number(self.bound) else None,
+            rows=self.rows,
+        )
+
+
+def is_number(value: float | None) -> bool:
+    """Say whether a value is there and finite."""
+    return value is not None and math.isfinite(value)
+
+
+def at_least(gate: str, measured: float | None, bound: float | None, *, rows: int, names: tuple[str, str]) -> Verdict:
+    """Return the verdict that a measured value reaches a bound; a missing one is CONFIG_ERROR.
+
+    Args:
+        gate: The gate's name.
+        measured: The value.
+        bound: The least value that passes.
+        rows: The number of rows that it was measured on.
+        names: What was measured, and what the bound is, for the sentence ("AUC of sweep", "the baseline's").
+    """
+    subject, than = names
+    if measured is None or bound is None or not (is_number(measured) and is_number(bound)) or rows <= 0:
+        sentence = f"{subject} is {measured} and {than} is {bound} on {rows} rows: there is nothing to compare"
+        return Verdict(gate, Status.CONFIG_ERROR, sentence, measured, bound, rows)
+    reached = measured >= bound
+    sentence = f"{subject} is {measured:.4f}, {'not less' if reached else 'less'} than {than} of {bound:.4f}"
+    return Verdict(gate, Status.PASS if reached else Status.FAIL, sentence, measured, bound, rows)
+
+
+def evaluated(gate: str, function: Callable[[], Verdict]) -> Verdict:
+    """Return a gate's verdict; a gate that breaks, or answers with anything else, is CONFIG_ERROR.
+
+    Args:
+        gate: The gate's name.
+        function: The gate, ready to be called.
+    """
+    try:
+        verdict = function()
+    except Exception as error:  # whatever goes wrong in a gate must not promote
+        reason = " ".join(str(error).split())[:300]
+        return Verdict(gate, Status.CONFIG_ERROR, f"the gate could not be evaluated ({type(error).__name__}: {reason})")
+    if not isinstance(verdict, Verdict) or verdict.gate != gate:
+        return Verdict(gate, Status.CONFIG_ERROR, f"the gate gave no verdict of its own but {verdict!r:.100}")
+    return verdict
+
+
+def combined(verdicts: Iterable[Verdict]) -> Status:
+    """Return the gravest status of several verdicts; CONFIG_ERROR if there are none."""
+    return max((verdict.status for verdict in verdicts), key=_GRAVITY.__getitem__, default=Status.CONFIG_ERROR)
+
+
+def promotes(verdicts: Iterable[Verdict]) -> bool:
+    """Say whether a candidate may be promoted: there are verdicts, and each is PASS."""
+    return combined(verdicts) is Status.PASS
+
+
+def refusal_of(verdicts: Iterable[Verdict]) -> str | None:
+    """Return why a candidate may not be promoted, one sentence a gate that says no; None if it may."""
+    given = tuple(verdicts)
+    if promotes(given):
+        return None
+    said = [f"{verdict.sentence} ({verdict.gate})" for verdict in given if verdict.status is not Status.PASS]
+    return "; ".join(said) or "no gate said anything of the candidate, and silence promotes nothing"

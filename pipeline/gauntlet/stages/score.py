@@ -1,0 +1,129 @@
+"""This module provides the scoring of the curated table with the champion: written, checked, then published."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import mlflow
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812 - pyspark's own convention
+
+from gauntlet.adapters.registry import CHAMPION, THRESHOLD_TAG, Registry
+from gauntlet.adapters.suites import check_table, find_suite, load_suite
+from gauntlet.core.errors import RefusedError
+from gauntlet.core.results import (
+    IngestResult,
+    ModelVersion,
+    PromoteResult,
+    ScoreResult,
+    SelectResult,
+    SuiteOutcome,
+    TableRef,
+)
+from gauntlet.stages.context import StageContext
+from gauntlet.stages.expectations import refusal_sentence
+from gauntlet.stages.versions import open_registry
+
+SQL_FUNCTION = "gauntlet_probability"
+STAGING, PREDICTIONS = "predictions_staging", "predictions"
+
+
+def score(context: StageContext, *, ingest: IngestResult, promote: PromoteResult, select: SelectResult) -> ScoreResult:
+    """Score the curated table with the champion, as the SQL function ``gauntlet_probability``.
+
+    The rows go to a staging table first; ``predictions`` is replaced only if its suite holds for them.
+
+    Raises:
+        RefusedError: If the alias names another version than was promoted, or that version's threshold was changed.
+        ProblemFileError: If the suite of the predictions cannot be found or read.
+    """
+    suite = load_suite(find_suite(context.problem.suites.predictions, problem_folder=context.problem_folder))
+    registry = open_registry(context)
+    version = _champion(registry, promote)
+    threshold = _threshold(registry, version, select)
+    register_probability(context, registry, version)
+    with context.target.tracking.stage_run("score", key=context.key) as run:
+        run_id = str(run.info.run_id)
+        note = {"stage": "score", "key": context.key, "run": run_id}
+        scored = _scored(context, ingest, version, threshold=threshold, run_id=run_id)
+        staged = context.target.tables.write(STAGING, scored, note=note)
+        rows = context.target.tables.read(staged)
+        outcome = check_table(rows, suite, table=PREDICTIONS)
+        refusal = _refusal(staged, ingest, outcome)
+        table = None if refusal else context.target.tables.write(PREDICTIONS, rows, note=note)
+        positives = rows.where(F.col("decision") == 1).count()
+        _log(context, run_id, staged.rows, positives, version)
+    return ScoreResult(
+        refusal=refusal,
+        table=table,
+        model=version,
+        threshold=threshold,
+        rows=staged.rows,
+        positives=positives,
+        suite=outcome,
+    )
+
+
+def register_probability(context: StageContext, registry: Registry, version: ModelVersion) -> None:
+    """Make a version usable in SQL: ``SELECT gauntlet_probability(struct(alcohol, …)) FROM …``."""
+    spark = context.target.spark()
+    udf = mlflow.pyfunc.spark_udf(spark, model_uri=registry.uri(version), result_type="double", env_manager="local")
+    spark.udf.register(SQL_FUNCTION, udf)
+
+
+def _champion(registry: Registry, promote: PromoteResult) -> ModelVersion:
+    """Return the version that the alias names, if it is the promoted one."""
+    if promote.champion is None:
+        raise RefusedError("score: nothing was promoted, so there is no model to score with")
+    found = registry.version_of(CHAMPION)
+    if found != promote.champion:
+        names = f"version {found.version}" if found else "no version"
+        raise RefusedError(
+            f"score: version {promote.champion.version} of {registry.name} was promoted, but the alias {CHAMPION} "
+            f"names {names} now; somebody else moved it, so nothing was scored: run again"
+        )
+    return found
+
+
+def _threshold(registry: Registry, version: ModelVersion, select: SelectResult) -> float:
+    """Return the version's own threshold, which travels with it, if it is the one that was chosen."""
+    text = registry.tags(version).get(THRESHOLD_TAG, "")
+    if text != repr(select.threshold):
+        raise RefusedError(
+            f"score: the tag {THRESHOLD_TAG} of version {version.version} of {version.name} says {text or 'nothing'}, "
+            f"but {select.threshold!r} was chosen; put the tag right, or promote again with --from promote"
+        )
+    return float(text)
+
+
+def _scored(
+    context: StageContext, ingest: IngestResult, version: ModelVersion, *, threshold: float, run_id: str
+) -> DataFrame:
+    features = ", ".join(f"`{column.name}`" for column in context.problem.features)
+    probability = F.expr(f"{SQL_FUNCTION}(struct({features}))")
+    curated = context.target.tables.read(ingest.curated)
+    return curated.select("row_id", probability.alias("probability"), "synthetic").select(
+        "row_id",
+        "probability",
+        (F.col("probability") >= F.lit(threshold)).cast("int").alias("decision"),
+        F.lit(threshold).alias("threshold"),
+        F.lit(version.name).alias("model_name"),
+        F.lit(str(version.version)).alias("model_version"),
+        F.lit(run_id).alias("run_id"),
+        F.lit(datetime.now(UTC)).alias("scored_at"),
+        "synthetic",
+    )
+
+
+def _refusal(staged: TableRef, ingest: IngestResult, outcome: SuiteOutcome) -> str | None:
+    if staged.rows != ingest.curated.rows:
+        return f"predictions: {staged.rows} rows were scored of {ingest.curated.rows}; nothing was published"
+    reason = refusal_sentence((outcome,))
+    return None if reason is None else f"predictions: {reason}; nothing was published"
+
+
+def _log(context: StageContext, run_id: str, rows: int, positives: int, version: ModelVersion) -> None:
+    client = context.target.tracking.client
+    client.log_param(run_id, "model", f"{version.name}/{version.version}")
+    client.log_metric(run_id, "rows", rows)
+    client.log_metric(run_id, "positives", positives)

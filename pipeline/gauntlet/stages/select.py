@@ -1,0 +1,81 @@
+"""This module provides the choice: the best model and its threshold, frozen before the test split is opened."""
+
+from __future__ import annotations
+
+from gauntlet.adapters.model_files import load_fitted, model_digest
+from gauntlet.core import scores
+from gauntlet.core.canonical import digest
+from gauntlet.core.errors import RefusedError
+from gauntlet.core.problem import Costs
+from gauntlet.core.results import BaselineResult, ModelRecord, SelectResult, SplitResult, SweepResult
+from gauntlet.stages.context import StageContext
+from gauntlet.stages.training_rows import Rows, read_split
+
+# How far a recorded AUC may lie from what the model's file shows: other sums, never another model.
+_TOLERANCE = 1e-6
+
+
+def select(context: StageContext, *, split: SplitResult, baseline: BaselineResult, sweep: SweepResult) -> SelectResult:
+    """Choose the best of the forests and the sweep's winner on the selection split, and the cheapest threshold.
+
+    Of equally good models the simpler is taken. The test split stays closed.
+
+    Raises:
+        RefusedError: If a model's file does not show the AUC that was recorded for it.
+    """
+    rows, costs = read_split(context, split, split.selection), context.problem.costs
+    candidates = (baseline.forest, baseline.reference, sweep.model)  # the simpler first
+    probability = {
+        record.name: load_fitted(record, state=context.state).probability(rows.features) for record in candidates
+    }
+    measured = {name: scores.auc(given, rows.label) for name, given in probability.items()}
+    for record in candidates:
+        _require_as_recorded(record, measured[record.name])
+    chosen = max(candidates, key=lambda record: measured[record.name])  # max takes the first of equals
+    best = scores.best_threshold(probability[chosen.name], rows.label, costs)
+    result = SelectResult(
+        candidates=candidates,
+        chosen=chosen,
+        threshold=best.threshold,
+        cost=best.cost,
+        accept_all_cost=scores.accept_all_cost(rows.label, costs),
+        reject_all_cost=scores.reject_all_cost(rows.label, costs),
+        curve=scores.cost_curve(probability[chosen.name], rows.label, costs),
+        selection_digest="",
+    )
+    result = result.model_copy(update={"selection_digest": _selection_digest(split, result, measured, costs)})
+    _log(context, result, rows)
+    return result
+
+
+def _require_as_recorded(record: ModelRecord, measured: float) -> None:
+    if not abs(measured - record.auc_selection) <= _TOLERANCE:
+        raise RefusedError(
+            f"select: {record.name} is recorded with AUC {record.auc_selection!r}, but its file shows {measured!r} on "
+            "the same rows; its record or its file was changed, so run again from the stage that made it"
+        )
+
+
+def _selection_digest(split: SplitResult, choice: SelectResult, measured: dict[str, float], costs: Costs) -> str:
+    return digest(
+        {
+            "rows": split.table.fingerprint,
+            "protocol": split.protocol,
+            "selection": split.selection,
+            "candidates": [[record.name, model_digest(record), measured[record.name]] for record in choice.candidates],
+            "chosen": choice.chosen.name,
+            "threshold": choice.threshold,
+            "costs": costs.model_dump(mode="json"),
+        }
+    )
+
+
+def _log(context: StageContext, result: SelectResult, rows: Rows) -> None:
+    with context.target.tracking.stage_run("select", key=context.key) as run:
+        client, run_id = context.target.tracking.client, str(run.info.run_id)
+        client.log_param(run_id, "chosen", result.chosen.name)
+        client.log_param(run_id, "selection_digest", result.selection_digest)
+        client.log_metric(run_id, "rows", len(rows.label))
+        client.log_metric(run_id, "auc_selection", result.chosen.auc_selection)
+        client.log_metric(run_id, "threshold", result.threshold)
+        client.log_metric(run_id, "cost", result.cost)

@@ -1,0 +1,166 @@
+"""This module provides the sweep: the search for the best boosted trees, the same for any number of workers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xgboost
+
+from gauntlet.adapters.objective import (
+    BoostedTreesObjective,
+    Matrices,
+    PackedMatrices,
+    area_under_curve,
+    booster_parameters,
+)
+from gauntlet.adapters.sweep_engine import Search, run_sweep
+from gauntlet.adapters.tpe import fit_seed
+from gauntlet.adapters.trial_runs import TrialRuns
+from gauntlet.core.encoding import Encoding, encode, learn_encoding
+from gauntlet.core.errors import DataError
+from gauntlet.core.results import ModelRecord, SplitResult, SweepResult
+from gauntlet.core.seeding import Seeds
+from gauntlet.core.state import write_atomically
+from gauntlet.core.trials import Trial, TrialResult, best_trial, trials_digest
+from gauntlet.stages.context import StageContext
+from gauntlet.stages.training_rows import read_split
+
+if TYPE_CHECKING:
+    from xgboost import Booster
+
+
+def sweep(context: StageContext, *, split: SplitResult) -> SweepResult:
+    """Search for the best boosted trees, record every trial, and fit the winner again.
+
+    Finished trials are journalled in the stage's folder, so that a killed sweep goes on where it was.
+
+    Raises:
+        DataError: If too many trials fail, or the winner cannot be fitted again to the same AUC.
+    """
+    encoding, objective = learn(context, split)
+    encoding_path = context.folder / "encoding.json"
+    write_atomically(encoding_path, encoding.model_dump_json(indent=1))
+    journal = context.folder / "trials.jsonl"
+    with context.target.tracking.stage_run("sweep", key=context.key) as run:
+        results = _run_recorded(context, objective, journal, run_id=run.info.run_id)
+        winner = best_trial(results)
+        model_path, booster = _fit_again(context, objective, winner)
+        result = SweepResult(
+            trials=len(results),
+            failed=sum(r.failure is not None for r in results),
+            best_trial=winner.index,
+            best_auc=_auc(winner),
+            trials_digest=trials_digest(results),
+            journal=context.state.file_ref(journal),
+            model=ModelRecord(
+                name="sweep",
+                family="booster",
+                file=context.state.file_ref(model_path),
+                encoding=context.state.file_ref(encoding_path),
+                parameters=_parameters(context.seeds, winner, rounds=booster.num_boosted_rounds()),
+                auc_selection=_auc(winner),
+                importances=importances(booster, encoding),
+            ),
+            run_id=run.info.run_id,
+        )
+        _log(context, result, selection=split.selection)
+    return result
+
+
+def learn(context: StageContext, split: SplitResult) -> tuple[Encoding, BoostedTreesObjective]:
+    """Return the encoding learnt on the training rows, and the objective on the encoded rows."""
+    train = read_split(context, split, "train")
+    selection = read_split(context, split, split.selection)
+    encoding = learn_encoding(train.features, context.problem.features)
+    matrices = Matrices(
+        train=encode(train.features, encoding),
+        train_label=train.label,
+        selection=encode(selection.features, encoding),
+        selection_label=selection.label,
+    )
+    rule = context.problem.sweep
+    objective = BoostedTreesObjective(
+        data=PackedMatrices.pack(matrices),
+        max_rounds=rule.max_rounds,
+        early_stopping_rounds=rule.early_stopping_rounds,
+        # The tutorial reports what all trees predict, also those grown after the best iteration.
+        trees="all" if split.protocol == "notebook" else "best",
+    )
+    return encoding, objective
+
+
+def _run_recorded(
+    context: StageContext, objective: BoostedTreesObjective, journal: Path, *, run_id: str
+) -> tuple[TrialResult, ...]:
+    """Run the trials, show each as it is finished, and leave a child run of each in MLflow."""
+    rule = context.problem.sweep
+    best = -np.inf
+    with (
+        TrialRuns(context.target.tracking, parent_run_id=run_id, stage="sweep", key=context.key) as runs,
+        context.progress.task("sweep", total=rule.trials) as task,
+    ):
+
+        def show_and_record(result: TrialResult) -> None:
+            nonlocal best
+            best = max(best, -np.inf if result.auc is None else result.auc)
+            runs.add(result)
+            task.advance(note=f"best AUC {best:.4f}" if np.isfinite(best) else "no trial succeeded yet")
+
+        search = Search(objective=objective, rule=rule, seeds=context.seeds, journal_path=journal)
+        return run_sweep(context.target.spark(), search=search, on_result=show_and_record)
+
+
+def _fit_again(context: StageContext, objective: BoostedTreesObjective, winner: TrialResult) -> tuple[Path, Booster]:
+    """Fit the winner in this process, save it, and hold what was saved against the trial."""
+    prepared = objective.prepare()
+    path = context.folder / "model.ubj"
+    objective.fit(_trial(context.seeds, winner), prepared).model.save_model(path)
+    booster = xgboost.Booster(model_file=path)
+    auc = area_under_curve(booster, prepared.rows, trees=booster.num_boosted_rounds())
+    if auc != winner.auc:
+        raise DataError(
+            f"sweep: trial {winner.index} gave AUC {winner.auc!r}, and fitted again {auc!r}: it is not reproducible; "
+            "see that all workers have this machine's versions of xgboost and numpy, then run again with --fresh"
+        )
+    return path, booster
+
+
+def _trial(seeds: Seeds, result: TrialResult) -> Trial:
+    return Trial(index=result.index, seed=fit_seed(seeds, result.index), params=result.params)
+
+
+def _parameters(seeds: Seeds, winner: TrialResult, *, rounds: int) -> dict[str, float | int | str]:
+    return {**booster_parameters(_trial(seeds, winner)), "rounds": rounds}
+
+
+def _auc(winner: TrialResult) -> float:
+    if winner.auc is None:  # best_trial never returns such a one
+        raise DataError("sweep: no trial succeeded, so there is no model to choose")
+    return winner.auc
+
+
+def importances(booster: Booster, encoding: Encoding) -> dict[str, float]:
+    """Return what each feature gains the booster, as shares that add up to 1.
+
+    The total gain is taken, not the mean one, because the columns that one text feature became are added up.
+    """
+    gains: dict[str, Any] = booster.get_score(importance_type="total_gain")
+    shares = dict.fromkeys((column.name for column in encoding.columns), 0.0)
+    for index, name in enumerate(encoding.matrix_columns):
+        shares[encoding.source_of(name)] += float(gains.get(f"f{index}", 0.0))
+    total = sum(shares.values())
+    # Trees without a single split rank no feature above another.
+    return {name: share / total if total else 1 / len(shares) for name, share in shares.items()}
+
+
+def _log(context: StageContext, result: SweepResult, *, selection: str) -> None:
+    import mlflow  # noqa: PLC0415 - the run is open, so it is imported already
+
+    rule = context.problem.sweep
+    mlflow.log_params({"trials": rule.trials, "lag": rule.lag, "selection": selection, "winner": result.best_trial})
+    mlflow.log_metrics({"best_auc": result.best_auc, "failed_trials": result.failed})
+    mlflow.set_tag("gauntlet.trials_digest", result.trials_digest)
+    mlflow.log_artifact(str(context.state.path(result.journal)))
+    mlflow.log_artifact(str(context.state.path(result.model.encoding)))

@@ -1,0 +1,128 @@
+"""This module provides the making of registered versions: packed, logged, tagged, once for a stage's key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from mlflow.entities import Run
+from numpy.typing import NDArray
+
+from gauntlet.adapters.model_files import model_digest
+from gauntlet.adapters.packing import log_packed
+from gauntlet.adapters.registry import MODEL_DIGEST_TAG, STATUS_TAG, THRESHOLD_TAG, Registry
+from gauntlet.adapters.tracking import STAGE_KEY_TAG, STAGE_TAG
+from gauntlet.core.errors import DataError
+from gauntlet.core.results import ModelRecord, ModelVersion, SplitResult
+from gauntlet.core.scores import auc
+from gauntlet.stages.context import StageContext
+from gauntlet.stages.training_rows import Rows
+
+# How far an AUC may move between a model in memory and the same model from the registry.
+TOLERANCE = 1e-12
+
+
+def open_registry(context: StageContext) -> Registry:
+    """Return the registry of the problem's model."""
+    return Registry(tracking=context.target.tracking, name=context.target.names.registered_model)
+
+
+@dataclass(frozen=True)
+class Release:
+    """What is to become a version.
+
+    Attributes:
+        record: The model.
+        example: Some rows of features.
+        tags: The version's tags, beside those that every version has.
+        threshold: Rows at or above this probability are decided positive; None for a model that decides nothing yet.
+    """
+
+    record: ModelRecord
+    example: pd.DataFrame
+    tags: Mapping[str, str]
+    threshold: float | None = None
+
+
+def registered_version(
+    context: StageContext, stage: str, release: Release, *, log: Callable[[Run], None] = lambda _run: None
+) -> ModelVersion:
+    """Return the version of a model that this stage made under its key; it is made if a killed try left none.
+
+    Args:
+        context: The stage's context.
+        stage: The stage's name.
+        release: What is to become a version.
+        log: Writes what else belongs into the version's run.
+    """
+    registry, tracking = open_registry(context), context.target.tracking
+    record, threshold = release.record, release.threshold
+    mark = model_digest(record, threshold=threshold)
+    found = registry.find(key=context.key, model_digest=mark)
+    if found is not None:
+        if tracking.client.get_run(found.run_id).info.status == "RUNNING":  # the try was killed after it
+            tracking.client.set_terminated(found.run_id)
+        return found
+    _discard_logged_models(context)
+    marks = {
+        STAGE_TAG: stage,
+        STAGE_KEY_TAG: context.key,
+        MODEL_DIGEST_TAG: mark,
+        STATUS_TAG: "candidate",
+        "gauntlet.problem": context.problem.name,
+        "gauntlet.model": record.name,
+        "gauntlet.family": record.family,
+        **({} if threshold is None else {THRESHOLD_TAG: repr(threshold)}),
+        **release.tags,
+    }
+    with tracking.stage_run(stage, key=context.key, tags=release.tags) as run:
+        log(run)
+        uri = log_packed(record, state=context.state, problem=context.problem, example=release.example, tags=marks)
+        return registry.create(model_uri=uri, tags=marks)
+
+
+def _discard_logged_models(context: StageContext) -> None:
+    """Delete the logged models of a try that was killed before it made a version of them."""
+    tracking = context.target.tracking
+    found = tracking.client.search_logged_models(
+        [tracking.experiment_id], filter_string=f"tags.`{STAGE_KEY_TAG}` = '{context.key}'"
+    )
+    for model in found:
+        tracking.client.delete_logged_model(model.model_id)
+
+
+def data_tags(context: StageContext, split: SplitResult) -> dict[str, str]:
+    """Return the tags that say on which rows, and by which protocol, a model was made."""
+    first = context.target.tables.read(split.table).select("synthetic").limit(1).collect()
+    return {
+        "gauntlet.protocol": split.protocol,
+        "gauntlet.rows": split.table.fingerprint,
+        "gauntlet.synthetic": str(bool(first and first[0]["synthetic"])).lower(),
+    }
+
+
+def readback(registry: Registry, alias: str, *, rows: Rows) -> tuple[ModelVersion, float]:
+    """Return the version that an alias names, and its AUC, as anybody gets them through the registry.
+
+    Raises:
+        DataError: If its answers cannot be judged.
+    """
+    version, model = registry.load_by_alias(alias)
+    return version, auc(answers(model.predict(rows.features), rows=rows), rows.label)
+
+
+def answers(predicted: object, *, rows: Rows) -> NDArray[np.float64]:
+    """Return a loaded model's answers, if they are one number a row.
+
+    Raises:
+        DataError: If they are anything else.
+    """
+    given = np.asarray(predicted)
+    if given.shape != rows.label.shape or given.dtype != np.float64:
+        raise DataError(
+            f"the model answered {len(rows.label)} rows with {given.dtype} of shape {given.shape}; one double a row is "
+            "expected"
+        )
+    return given

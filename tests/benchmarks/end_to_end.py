@@ -1,0 +1,88 @@
+"""The whole honest run from a cold start: its seconds and the memory that it and all its children hold together."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+_SAMPLE_SECONDS = 0.2
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+def end_to_end(repeats: int) -> dict[str, Any]:
+    """Run ``gauntlet run --json`` in an empty folder, so often, and return the median of the seconds."""
+    runs = [_run() for _ in range(repeats)]
+    seconds = [run["ours_seconds"] for run in runs]
+    return runs[-1] | {
+        "ours_seconds": round(statistics.median(seconds), 1),
+        "ours_seconds_min": min(seconds),
+        "peak_memory_mib": max(run["peak_memory_mib"] for run in runs),
+        "repeats": repeats,
+    }
+
+
+def _run() -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        started = os.times().elapsed
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gauntlet", "run", "--json"],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        watch = _MemoryWatch(process.pid)
+        watch.start()
+        out, err = process.communicate()
+        watch.stop()
+        if process.returncode != 0:
+            raise SystemExit(f"gauntlet run ended with {process.returncode}: {err}")
+        found = json.loads(out)
+        return {
+            "ours_seconds": round(os.times().elapsed - started, 1),
+            "peak_memory_mib": watch.peak // 2**20,
+            "rows": found["data"]["rows"],
+            "synthetic": found["data"]["synthetic"],
+            "trials": found["sweep"]["trials"],
+            "sweep_digest": found["sweep"]["digest"],
+            "seconds_by_stage": found["seconds"],
+        }
+
+
+class _MemoryWatch(threading.Thread):
+    """Adds up, again and again, the resident memory of all processes of a session, and keeps the largest sum.
+
+    Pages that processes share count in each, so the sum is an upper bound.
+    """
+
+    def __init__(self, session: int) -> None:
+        super().__init__(daemon=True)
+        self._session = session
+        self._over = threading.Event()
+        self.peak = 0
+
+    def run(self) -> None:
+        while not self._over.wait(_SAMPLE_SECONDS):
+            self.peak = max(self.peak, sum(self._resident(path) for path in Path("/proc").glob("[0-9]*")))
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()
+
+    def _resident(self, process: Path) -> int:
+        try:
+            # The command's name, in parentheses, may hold spaces: the numbers begin after it.
+            fields = (process / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            if int(fields[3]) != self._session:
+                return 0
+            return int((process / "statm").read_text(encoding="utf-8").split()[1]) * _PAGE_BYTES
+        except (OSError, IndexError, ValueError):  # it ended meanwhile
+            return 0

@@ -1,0 +1,66 @@
+"""The command as a user runs it: in a process of its own, from an empty folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The JSON document on standard output."""
+        document: dict[str, Any] = json.loads(self.out)
+        return document
+
+
+@pytest.fixture(scope="session")
+def gauntlet_command() -> Callable[..., list[str]]:
+    """Give the command line of ``gauntlet`` in this environment."""
+
+    def command(*arguments: str | Path) -> list[str]:
+        return [sys.executable, "-m", "gauntlet", *(str(argument) for argument in arguments)]
+
+    return command
+
+
+@pytest.fixture(scope="session")
+def gauntlet(gauntlet_command: Callable[..., list[str]]) -> Callable[..., Ended]:
+    """Run ``gauntlet`` in a folder, with the environment changed as asked."""
+
+    def run(*arguments: str | Path, folder: Path, **changes: str) -> Ended:
+        done = subprocess.run(
+            gauntlet_command(*arguments),
+            cwd=folder,
+            env=os.environ | changes,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def real_data() -> bool:
+    """Say whether the real wine files are there; without them the road runs on synthetic rows."""
+    return "GAUNTLET_DATA_DIR" in os.environ

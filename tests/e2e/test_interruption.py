@@ -1,0 +1,72 @@
+"""Killed anywhere and started again, a run ends in the same state."""
+
+import signal
+import subprocess
+import time
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+SMALL = ("--set", "sweep.trials=8", "--set", "sweep.lag=4", "--set", "sweep.max_rounds=60")
+_SECONDS = 300
+
+
+def _started(command, folder):
+    return subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def _until(process, condition):
+    """Wait until something is true of the state folder, or the process ends."""
+    deadline = time.monotonic() + _SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _trials(folder):
+    return sum(
+        len(path.read_text(encoding="utf-8").splitlines()) for path in folder.glob(".gauntlet/stages/sweep/*/*.jsonl")
+    )
+
+
+@pytest.fixture
+def killed_at(gauntlet_command, tmp_path):
+    """Start a run and kill it, and its Spark, when a condition holds."""
+
+    def kill(condition, *, by=signal.SIGKILL):
+        process = _started(gauntlet_command("run", *SMALL), tmp_path)
+        assert _until(process, condition), process.communicate()[1]
+        process.send_signal(by)
+        _, err = process.communicate(timeout=60)
+        return process.returncode, err
+
+    return kill
+
+
+def test_killed_at_several_points_a_run_ends_in_the_same_state(gauntlet, killed_at, tmp_path):
+    stages = tmp_path / ".gauntlet" / "stages"
+    killed_at((stages / "ingest").exists)
+    killed_at(lambda: _trials(tmp_path) >= 3)
+    killed_at((stages / "promote").exists)
+    resumed = gauntlet("run", *SMALL, "--json", folder=tmp_path)
+    assert resumed.code == 0, resumed.err
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    straight = gauntlet("run", *SMALL, "--json", folder=whole)
+    volatile = {"log", "stages", "seconds", "report"}
+    ends = [{k: v for k, v in ended.document.items() if k not in volatile} for ended in (resumed, straight)]
+    for end in ends:
+        end["score"].pop("table_version")
+    assert ends[0] == ends[1]
+
+
+def test_interrupted_it_says_how_to_go_on(killed_at, tmp_path):
+    code, err = killed_at(lambda: _trials(tmp_path) >= 2, by=signal.SIGINT)
+    assert code == 130
+    assert "interrupted; run the same command again" in err
+    assert "Traceback" not in err

@@ -1,0 +1,385 @@
+"""Tests of the drafts of problem files and suites."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from gauntlet.adapters.problem_draft import Draft, draft_problem
+from gauntlet.adapters.suite_draft import SUITE_TABLES
+from gauntlet.adapters.suite_files import find_suite, load_suite
+from gauntlet.adapters.table_sketch import plain_names, sketch_table
+from gauntlet.core.errors import GauntletError, InputError
+from gauntlet.core.problem import FolderOrigin, Problem
+from gauntlet.core.problem_file import load_problem
+from tests.churn import make_churn
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "Churn 2023.csv"
+    make_churn().to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def draft(table: Path) -> Draft:
+    return draft_problem(table, label="churned", output=table.parent / "mine" / "churn.toml")
+
+
+@pytest.fixture
+def problem(draft: Draft) -> Problem:
+    return load_problem(draft.problem)
+
+
+def write(path: Path, text: str | bytes) -> Path:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
+    return path
+
+
+def labels(values: list[object], folder: Path) -> Path:
+    """Write a table with a label column of these values, repeated."""
+    path = folder / "table.csv"
+    pd.DataFrame({"x": np.arange(60) / 4, "target": (values * 60)[:60]}).to_csv(path, index=False)
+    return path
+
+
+def rule_of(path: Path, positive: str | None = None) -> str:
+    made = draft_problem(path, label="target", positive=positive, output=path.parent / "out.toml")
+    return load_problem(made.problem).label.rule
+
+
+def test_infers_kinds(problem: Problem) -> None:
+    assert {column.name: column.kind for column in problem.columns} == {
+        "customer_id": "text",
+        "Plan": "text",
+        "monthly_spend": "number",
+        "auto_pay": "boolean",
+        "column_2023_calls": "integer",
+        "groe": "integer",
+        "churned": "text",
+    }
+
+
+def test_infers_what_may_be_missing(problem: Problem) -> None:
+    assert {c.name for c in problem.columns if c.nullable} == {"monthly_spend", "column_2023_calls"}
+
+
+def test_infers_the_decimal_step(problem: Problem) -> None:
+    assert {c.name: c.resolution for c in problem.columns if c.resolution} == {"monthly_spend": 0.01}
+
+
+def test_keeps_identifiers_away_from_models(draft: Draft, problem: Problem) -> None:
+    assert [column.name for column in problem.columns if column.role == "ignored"] == ["customer_id"]
+    assert "an identifier" in draft.problem.read_text(encoding="utf-8")
+    assert any("'customer id' is ignored" in note for note in draft.notes)
+
+
+def test_names_that_tables_cannot_have_keep_their_source_name(problem: Problem) -> None:
+    renamed = {column.name: column.source_name for column in problem.columns if column.source_name}
+    assert renamed == {"monthly_spend": "monthly spend (€)", "column_2023_calls": "2023 calls", "groe": "größe"}
+
+
+def test_finds_the_file_where_it_lies(problem: Problem, table: Path) -> None:
+    (origin,) = problem.origins
+    assert isinstance(origin, FolderOrigin)
+    assert origin.path == str(table.parent)
+    assert [(source.file, source.format, source.delimiter) for source in problem.sources] == [
+        ("Churn 2023.csv", "csv", ",")
+    ]
+    assert problem.name == "churn_2023"
+
+
+def test_the_rare_yes_is_the_positive_class(problem: Problem, draft: Draft) -> None:
+    assert problem.label.rule == 'churned == "yes"'
+    assert problem.label.value == "yes"
+    assert any("20 of 400 rows (5.0%)" in note for note in draft.notes)
+
+
+def test_searches_as_the_default_problem_does(problem: Problem) -> None:
+    default = load_problem()
+    assert problem.sweep == default.sweep
+    assert problem.baseline == default.baseline
+    assert problem.split.fractions == default.split.fractions
+    assert set(problem.names) == {"local", "remote", "databricks"}
+
+
+def test_writes_three_suites_that_can_be_loaded(draft: Draft, problem: Problem) -> None:
+    folder = draft.problem.parent
+    for kind, path in zip(SUITE_TABLES, draft.suites, strict=True):
+        name = getattr(problem.suites, kind)
+        assert find_suite(name, problem_folder=folder) == path
+        suite = load_suite(path)
+        assert suite.name == name
+        assert len(suite.expectations) >= 5
+
+
+def test_a_suite_that_asks_for_nothing_known_would_not_load(draft: Draft) -> None:
+    raw = draft.suites[0]
+    raw.write_text(raw.read_text(encoding="utf-8").replace("_to_be_between", "_to_be_amid"), encoding="utf-8")
+    with pytest.raises(GauntletError, match="amid"):
+        load_suite(raw)
+
+
+def test_suites_name_the_columns_of_their_tables(draft: Draft, problem: Problem) -> None:
+    added = {"row_id", "source", "source_row", "synthetic"}
+    expected = {
+        "raw": {column.name for column in problem.columns} | added,
+        "curated": {column.name for column in problem.features} | {"label"} | added,
+    }
+    for kind, path in zip(SUITE_TABLES[:2], draft.suites[:2], strict=True):
+        entries = json.loads(path.read_text(encoding="utf-8"))["expectations"]
+        (columns,) = [e["kwargs"]["column_set"] for e in entries if e["type"] == "expect_table_columns_to_match_set"]
+        assert set(columns) == expected[kind]
+        assert {e["kwargs"]["column"] for e in entries if "column" in e["kwargs"]} <= expected[kind]
+
+
+def test_the_drafted_ranges_hold_for_the_table_and_refuse_what_is_far_off(draft: Draft, table: Path) -> None:
+    entries = json.loads(draft.suites[0].read_text(encoding="utf-8"))["expectations"]
+    ranges = {e["kwargs"]["column"]: e["kwargs"] for e in entries if e["type"] == "expect_column_values_to_be_between"}
+    spend = pd.read_csv(table)["monthly spend (€)"].dropna()
+    bounds = ranges["monthly_spend"]
+    assert spend.between(bounds["min_value"], bounds["max_value"]).all()
+    assert bounds["min_value"] == 0
+    assert spend.max() * 10 > bounds["max_value"]
+    texts = {e["kwargs"]["column"]: e["kwargs"]["value_set"] for e in entries if "value_set" in e["kwargs"]}
+    assert texts["Plan"] == ["basic", "plus", 'pro "max"']
+
+
+def test_a_column_with_missing_values_may_have_some_but_not_all(draft: Draft) -> None:
+    entries = json.loads(draft.suites[0].read_text(encoding="utf-8"))["expectations"]
+    present = {
+        e["kwargs"]["column"]: e["kwargs"].get("mostly")
+        for e in entries
+        if e["type"] == "expect_column_values_to_not_be_null"
+    }
+    assert present["auto_pay"] is None
+    assert 0.5 < present["monthly_spend"] < 0.9
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_finds_the_delimiter(tmp_path: Path, delimiter: str) -> None:
+    path = tmp_path / "table.csv"
+    make_churn().to_csv(path, index=False, sep=delimiter)
+    problem = load_problem(draft_problem(path, label="churned", output=tmp_path / "p.toml").problem)
+    assert problem.sources[0].delimiter == delimiter
+    assert len(problem.columns) == 7
+
+
+def test_decimal_commas_do_not_pass_for_delimiters(tmp_path: Path) -> None:
+    rows = "".join(f"{i},5;{i % 7},25;{'yes' if i % 3 else 'no'}\n" for i in range(30))
+    sketch = sketch_table(write(tmp_path / "t.csv", "a;b;target\n" + rows))
+    assert sketch.delimiter == ";"
+    assert [column.kind for column in sketch.columns] == ["text", "text", "text"]
+
+
+def test_reads_parquet(tmp_path: Path) -> None:
+    frame = make_churn().assign(joined=pd.Timestamp("2024-05-01"), short=np.float32(0.1))
+    path = tmp_path / "churn.parquet"
+    frame.to_parquet(path)
+    draft = draft_problem(path, label="churned", output=tmp_path / "p.toml")
+    problem = load_problem(draft.problem)
+    assert problem.sources[0].format == "parquet"
+    assert [c.kind for c in problem.columns] == [
+        *("text", "text", "number", "boolean", "integer", "integer", "text", "text", "number")
+    ]
+    assert problem.column("column_2023_calls").nullable
+    assert problem.column("joined").role == "ignored"
+    assert problem.column("short").resolution == 0.1
+
+
+def test_refuses_parquet_columns_that_no_table_here_takes(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pa.table({"x": [1.0, 2.0], "tags": [["a"], ["b"]], "target": [0, 1]}), path)
+    with pytest.raises(InputError, match=r"'tags' is of type list"):
+        draft_problem(path, label="target", output=tmp_path / "p.toml")
+
+
+@pytest.mark.parametrize(
+    ("values", "rule"),
+    [
+        ([0, 1, 0], "target == 1"),
+        (["False", "True"], "target"),
+        (["bad", "good", "good"], 'target == "bad"'),
+        ([1, 2], "target == 2"),
+        (["N", "Y"], 'target == "Y"'),
+    ],
+)
+def test_two_values_make_a_rule(tmp_path: Path, values: list[object], rule: str) -> None:
+    assert rule_of(labels(values, tmp_path)) == rule
+
+
+@pytest.mark.parametrize(
+    ("values", "positive", "rule"),
+    [
+        ([4, 5, 6, 7], ">= 7", "target >= 7"),
+        ([4, 5, 6, 7], "5", "target == 5"),
+        ([0.25, 1.5, 2.25], ">1.5", "target > 1.5"),
+        (["a", "b", "c"], "c", 'target == "c"'),
+        (["a", "b", "c"], "!= 'a'", 'target != "a"'),
+        (["True", "False"], "false", "target == false"),
+        (['say "no"', "b", "c"], 'say "no"', 'target == "say "no""'),
+    ],
+)
+def test_the_positive_class_may_be_chosen(tmp_path: Path, values: list[object], positive: str, rule: str) -> None:
+    path = labels(values, tmp_path)
+    assert rule_of(path, positive) == rule
+
+
+def test_a_value_with_quotes_survives_the_file(tmp_path: Path) -> None:
+    path = labels(['say "no"\\', "b", "c"], tmp_path)
+    made = draft_problem(path, label="target", positive='say "no"\\', output=tmp_path / "out.toml")
+    assert load_problem(made.problem).label.value == 'say "no"\\'
+
+
+def test_says_when_the_positive_class_was_a_guess(tmp_path: Path) -> None:
+    made = draft_problem(labels(["left", "right"], tmp_path), label="target", output=tmp_path / "out.toml")
+    assert any("guess" in note for note in made.notes)
+
+
+@pytest.mark.parametrize(
+    ("values", "positive", "message"),
+    [
+        (["a", "b", "c"], None, "multi-class and regression labels are not supported"),
+        ([0.5, 1.5, 2.5], None, "multi-class and regression labels are not supported"),
+        ([1, 1], None, "two classes are needed"),
+        (["a", "b"], "c", "holds for no row"),
+        ([1, 2, 3], ">= 1", "holds for every row"),
+        ([1, 2, 3], "many", "holds numbers"),
+        ([1, 2, 3], "nan", "holds numbers"),
+        (["a", "b"], ">= a", "== and != only"),
+        ([1, 2, 3], ">=", "give a value"),
+        (["True", "False"], "maybe", "true and false"),
+    ],
+)
+def test_refuses_labels_that_are_not_two_classes(
+    tmp_path: Path, values: list[object], positive: str | None, message: str
+) -> None:
+    path = labels(values, tmp_path)
+    with pytest.raises(InputError, match=message):
+        draft_problem(path, label="target", positive=positive, output=tmp_path / "out.toml")
+    assert not (tmp_path / "out.toml").exists()
+
+
+def test_names_the_columns_when_the_label_is_none_of_them(table: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no column 'churn'.*'churned'"):
+        draft_problem(table, label="churn", output=tmp_path / "p.toml")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "empty"),
+        (b"a,target\n", "no rows"),
+        ("a,target\n1,0\n".encode("utf-16"), "UTF-16"),
+        (b"a,target\n1,\xff\n", "not UTF-8"),
+        (b"<!DOCTYPE html><html></html>", "HTML"),
+        (b"a target\n1 0\n", "one column only"),
+        (b"a,a,target\n1,2,0\n", "more than once"),
+        (b",x,target\n1,2,0\n", "column 1 has no name"),
+        (b"1,2,0\n3,4,1\n", "numbers only"),
+        (b"a,target\n1,0\n2,1,9\n", "Expected 2 columns, got 3"),
+        (b"PAR1 is not enough", "arquet"),
+    ],
+)
+def test_refuses_what_is_no_table(tmp_path: Path, content: bytes, message: str) -> None:
+    path = write(tmp_path / "table.csv", content)
+    with pytest.raises(InputError, match=message) as caught:
+        draft_problem(path, label="target", output=tmp_path / "p.toml")
+    assert "\n" not in str(caught.value)
+    assert sorted(tmp_path.iterdir()) == [path]
+
+
+def test_refuses_a_missing_file_and_an_empty_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file"):
+        draft_problem(tmp_path / "none.csv", label="target", output=tmp_path / "p.toml")
+    with pytest.raises(InputError, match="without Parquet files"):
+        draft_problem(tmp_path, label="target", output=tmp_path / "p.toml")
+
+
+@pytest.mark.parametrize("existing", ["churn.toml", "suites/churn_2023/curated.json"])
+def test_never_replaces_a_file(table: Path, tmp_path: Path, existing: str) -> None:
+    path = tmp_path / "mine" / existing
+    path.parent.mkdir(parents=True)
+    path.write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match=path.name):
+        draft_problem(table, label="churned", output=tmp_path / "mine" / "churn.toml")
+    assert [file for file in (tmp_path / "mine").rglob("*") if file.is_file()] == [path]
+    assert path.read_text(encoding="utf-8") == "mine"
+
+
+def test_leaves_nothing_when_a_file_cannot_be_written(table: Path, tmp_path: Path) -> None:
+    write(tmp_path / "suites", "a file where the folder should go")
+    with pytest.raises(InputError, match="cannot be written"):
+        draft_problem(table, label="churned", output=tmp_path / "churn.toml")
+    assert not (tmp_path / "churn.toml").exists()
+
+
+def test_refuses_a_name_that_tables_cannot_have(table: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--name"):
+        draft_problem(table, label="churned", name="2 b", output=tmp_path / "p.toml")
+
+
+def test_refuses_a_table_without_features(tmp_path: Path) -> None:
+    rows = "".join(f"key-{i},{i % 2}\n" for i in range(40))
+    with pytest.raises(InputError, match="no feature"):
+        draft_problem(write(tmp_path / "t.csv", "key,target\n" + rows), label="target", output=tmp_path / "p.toml")
+
+
+def test_plain_names_are_identifiers_and_all_different() -> None:
+    odd = ["a b", "a-b", "A b", "2nd", "label", "価格", "naïve", "_x_"]
+    assert plain_names(odd) == ["a_b", "a_b_2", "A_b_3", "column_2nd", "label_value", "column_6", "naive", "x"]
+
+
+def test_a_label_column_called_label_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    pd.DataFrame({"x": range(30), "label": [0, 1, 1] * 10}).to_csv(path, index=False)
+    problem = load_problem(draft_problem(path, label="label", output=tmp_path / "p.toml").problem)
+    assert problem.label.rule == "label_value == 1"
+    assert problem.column("label_value").source_name == "label"
+
+
+def test_codes_keep_their_zeros(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", "zip,target\n" + "01234,0\n99999,1\n" * 20)
+    assert sketch_table(path).column("zip").kind == "text"
+
+
+def test_says_which_value_makes_a_column_text(tmp_path: Path) -> None:
+    rows = "".join(f"{'n/a' if i == 7 else i / 2},{i % 2}\n" for i in range(50))
+    sketch = sketch_table(write(tmp_path / "t.csv", "x,target\n" + rows))
+    assert "'n/a'" in sketch.column("x").remark
+
+
+def test_rows_without_a_label_are_counted(tmp_path: Path) -> None:
+    path = labels([0, 1, None], tmp_path)
+    made = draft_problem(path, label="target", output=tmp_path / "p.toml")
+    assert any("20 rows have no label" in note for note in made.notes)
+    assert not load_problem(made.problem).column("target").nullable
+
+
+def test_coarse_measurements_do_not_chain_the_whole_table(tmp_path: Path) -> None:
+    generator = np.random.Generator(np.random.PCG64(1))
+    coarse = pd.DataFrame(np.round(generator.uniform(0, 0.9, (300, 2)), 1), columns=["a", "b"])
+    for name, frame, near in (("coarse", coarse, False), ("fine", coarse * 123.456, True)):
+        path = tmp_path / f"{name}.csv"
+        frame.round(2).assign(target=[0, 1] * 150).to_csv(path, index=False)
+        problem = load_problem(draft_problem(path, label="target", output=tmp_path / f"{name}.toml").problem)
+        assert problem.split.near_repeats is near
+
+
+def test_comments_cannot_be_broken_by_values(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    texts = ["one\nname = 1", 'two"\x7f', "three\t# \x00", "four"]
+    frame = pd.DataFrame({"x\ny": texts * 10, "z": range(40), "target": [0, 1] * 20})
+    frame.to_parquet(path)
+    problem = load_problem(draft_problem(path, label="target", output=tmp_path / "p.toml").problem)
+    assert [column.name for column in problem.columns] == ["x_y", "z", "target"]
+    assert problem.title == "t: which rows are target 1?"
