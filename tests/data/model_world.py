@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 import xgboost
 
 from gauntlet.adapters.registry import Registry
@@ -112,7 +114,7 @@ class World:
         forests = baseline(make_context(root, problem, "baseline"), split=split)
         choices = [
             freeze(make_context(root, problem, "select", key), split, forests, rounds=rounds, seed=seed)
-            for key, rounds, seed in (("weak", 12, 1), ("strong", 60, 2))
+            for key, rounds, seed in (("weak", 2, 1), ("strong", 12, 2))
         ]
         return cls(root, problem, ingest, split, expectations_result(len(made_rows(problem))), *choices)
 
@@ -158,6 +160,12 @@ class World:
         return score(self.context("score", key), ingest=self.ingest, promote=promoted, select=choice.select)
 
 
+@cache
+def shared_world(factory: pytest.TempPathFactory, spark: Any) -> World:
+    """Return the world that all test modules copy from; it is made once in a test run."""
+    return World.make(factory.mktemp("models") / "state", spark)
+
+
 def make_context(root: Path, problem: Problem, stage: str, key: str = "k") -> StageContext:
     """Return the context of a stage in a state folder."""
     state, whole_key = State(root), key.ljust(64, "0")
@@ -194,6 +202,7 @@ def ingest_result(table: TableRef) -> IngestResult:
 def split_result(table: TableRef, *, notebook: bool = False) -> SplitResult:
     """Return the result of a split."""
     return SplitResult(
+        synthetic=True,
         protocol="notebook" if notebook else "honest",
         table=table,
         selection="test" if notebook else "validation",

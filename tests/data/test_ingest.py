@@ -370,7 +370,7 @@ def test_reads_the_wines(make_context: MakeContext, wine_problem: Problem, tmp_p
     assert (result.rows, result.duplicate_rows, result.positives) == counts
     if real:
         assert counts == (6497, 1177, 1277)
-    raw: pd.DataFrame = context.target.tables.read(result.raw).toPandas()  # type: ignore[assignment]
+    raw: pd.DataFrame = context.target.tables.read(result.raw).toPandas()
     raw = raw.sort_values(["source", "source_row"], ignore_index=True)
     assert raw["row_id"].is_unique
     names = [column.name for column in wine_problem.columns]

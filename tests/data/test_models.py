@@ -32,7 +32,7 @@ from gauntlet.stages.baseline import baseline
 from gauntlet.stages.register import register, still_registered
 from gauntlet.stages.select import select
 from gauntlet.stages.training_rows import Rows
-from tests.data.model_world import World, fit_booster, made_rows, make_context, split_result
+from tests.data.model_world import fit_booster, made_rows, make_context, shared_world, split_result
 
 pytestmark = pytest.mark.data
 
@@ -337,8 +337,8 @@ def test_a_model_that_does_not_show_its_recorded_auc_is_not_chosen(world):
 
 @pytest.fixture(scope="module")
 def template(spark, tmp_path_factory):
-    """Make the world once."""
-    return World.make(tmp_path_factory.mktemp("models") / "state", spark)
+    """Give the world that the tests copy."""
+    return shared_world(tmp_path_factory, spark)
 
 
 @pytest.fixture

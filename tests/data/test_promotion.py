@@ -22,7 +22,7 @@ from gauntlet.stages import promote as promote_module
 from gauntlet.stages import versions as versions_module
 from gauntlet.stages.promote import still_champion
 from gauntlet.stages.score import score
-from tests.data.model_world import World, expectations_result, split_result
+from tests.data.model_world import expectations_result, shared_world, split_result
 
 pytestmark = pytest.mark.data
 
@@ -33,8 +33,8 @@ class Killed(BaseException):
 
 @pytest.fixture(scope="module")
 def template(spark, tmp_path_factory):
-    """Make the world once."""
-    return World.make(tmp_path_factory.mktemp("promotion") / "state", spark)
+    """Give the world that the tests copy."""
+    return shared_world(tmp_path_factory, spark)
 
 
 @pytest.fixture

@@ -62,6 +62,7 @@ def split(spark: Any, target: LocalTarget, wine_problem: Problem) -> SplitResult
     table = target.tables.write("split", spark.createDataFrame(rows))
     names: tuple[SplitName, ...] = ("train", "validation", "test")
     return SplitResult(
+        synthetic=False,
         protocol="honest",
         table=table,
         selection="validation",

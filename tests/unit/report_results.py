@@ -123,6 +123,7 @@ def whole_run(state: State, *, synthetic: bool = False) -> dict[str, Any]:
             null_counts={"alcohol": 0, "pH": 4}, duplicate_rows=1177, run_id="explore",
         ),
         "split": r.SplitResult(
+            synthetic=False,
             protocol="honest", table=table("split"), selection="validation",
             rows={"test": 1299, "train": 3899, "validation": 1299},
             positives={"test": 255, "train": 767, "validation": 255},

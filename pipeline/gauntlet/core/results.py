@@ -167,6 +167,7 @@ class SplitResult(StageResult):
 
     Attributes:
         table: The curated rows with ``group_id``, ``split`` and ``row_order`` (the stable order to read them in).
+        synthetic: Whether the rows were generated.
         selection: The split on which models are chosen: validation, or (bug for bug) test under ``notebook``.
         rows: The number of rows by split.
         positives: The number of positive rows by split.
@@ -177,6 +178,7 @@ class SplitResult(StageResult):
     """
 
     protocol: Protocol
+    synthetic: bool
     table: TableRef
     selection: SplitName
     rows: dict[str, int]

@@ -17,8 +17,8 @@ from gauntlet.core.results import BaselineResult, FileRef, ModelRecord, SplitRes
 from gauntlet.core.scores import auc
 from gauntlet.core.state import write_atomically
 from gauntlet.stages.context import StageContext
+from gauntlet.stages.tags import split_tags
 from gauntlet.stages.training_rows import Rows, read_split
-from gauntlet.stages.versions import data_tags
 
 FOREST = "forest"
 REFERENCE_FOREST = "reference_forest"
@@ -111,8 +111,7 @@ def feature_importances(by_column: NDArray[np.float64], encoding: Encoding) -> d
 
 
 def _log(context: StageContext, split: SplitResult, records: list[ModelRecord]) -> str:
-    tags = data_tags(context, split)
-    with context.target.tracking.stage_run("baseline", key=context.key, tags=tags) as run:
+    with context.target.tracking.stage_run("baseline", key=context.key, tags=split_tags(split)) as run:
         client, run_id = context.target.tracking.client, str(run.info.run_id)
         for record in records:
             for name, value in record.parameters.items():

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from gauntlet.adapters.suites import check_table, find_suite, load_suite
 from gauntlet.core.results import ExpectationsResult, IngestResult, SuiteOutcome
 from gauntlet.stages.context import StageContext
+from gauntlet.stages.tags import source_tags
 
 _NAMED_IN_REFUSAL = 5
 
@@ -29,7 +30,7 @@ def expectations(context: StageContext, *, ingest: IngestResult) -> Expectations
             frame = context.target.tables.read(reference)
             outcomes.append(check_table(frame, suite, table=table))
             task.advance(note=table)
-    _log(context, outcomes)
+    _log(context, ingest, outcomes)
     return ExpectationsResult(suites=tuple(outcomes), refusal=refusal_sentence(outcomes))
 
 
@@ -47,9 +48,9 @@ def refusal_sentence(outcomes: Sequence[SuiteOutcome]) -> str | None:
     return f"{len(failed)} of {len(checks)} expectations failed: {named}" + (f"; and {more} more" if more > 0 else "")
 
 
-def _log(context: StageContext, outcomes: Sequence[SuiteOutcome]) -> None:
+def _log(context: StageContext, ingest: IngestResult, outcomes: Sequence[SuiteOutcome]) -> None:
     checks = [check for outcome in outcomes for check in outcome.checks]
-    with context.target.tracking.stage_run("expectations", key=context.key) as run:
+    with context.target.tracking.stage_run("expectations", key=context.key, tags=source_tags(ingest)) as run:
         client, run_id = context.target.tracking.client, run.info.run_id
         client.log_metric(run_id, "checks", len(checks))
         client.log_metric(run_id, "failed", sum(not check.success for check in checks))

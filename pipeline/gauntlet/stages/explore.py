@@ -12,6 +12,7 @@ from gauntlet.core.problem import Column, Problem
 from gauntlet.core.results import ExpectationsResult, ExploreResult, Figure, IngestResult
 from gauntlet.stages import figures
 from gauntlet.stages.context import StageContext
+from gauntlet.stages.tags import source_tags
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -64,8 +65,7 @@ def explore(
 def _logged(context: StageContext, ingest: IngestResult) -> str:
     import mlflow  # noqa: PLC0415 - takes seconds to import; Spark is busy before it is needed
 
-    tags = {"gauntlet.synthetic": str(ingest.source.synthetic).lower()}
-    with context.target.tracking.stage_run("explore", key=context.key, tags=tags) as run:
+    with context.target.tracking.stage_run("explore", key=context.key, tags=source_tags(ingest)) as run:
         mlflow.log_artifacts(str(context.folder / "figures"), artifact_path="figures")
         return str(run.info.run_id)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-ABSENT = "–"  # noqa: RUF001 - an en dash, as in printed tables
+ABSENT = "–"
 
 
 def auc(value: float | None) -> str:
@@ -18,7 +18,7 @@ def signed(value: float) -> str:
     """Return a difference with its sign and four decimals."""
     if not math.isfinite(value):
         return "not a number"
-    return f"{value:+.4f}".replace("-", "−")  # noqa: RUF001 - the sign, not a hyphen
+    return f"{value:+.4f}".replace("-", "−")
 
 
 def count(value: int | None) -> str:

@@ -35,6 +35,7 @@ from gauntlet.stages.standing import (
     standing_of,
     withdraw,
 )
+from gauntlet.stages.tags import source_tags, split_tags
 from gauntlet.stages.training_rows import open_test_split
 from gauntlet.stages.versions import TOLERANCE, Release, open_registry, readback, registered_version
 
@@ -206,23 +207,15 @@ def _proven(registry: Registry, version: ModelVersion, candidate: Candidate, sta
 
 def _tags(candidate: Candidate) -> dict[str, str]:
     return {
-        "gauntlet.protocol": candidate.split.protocol,
-        "gauntlet.rows": candidate.split.table.fingerprint,
         SELECTION_TAG: candidate.select.selection_digest,
-        **_source_tags(candidate.ingest),
-    }
-
-
-def _source_tags(ingest: IngestResult) -> dict[str, str]:
-    return {
-        "gauntlet.data_source": ingest.source.description,
-        "gauntlet.synthetic": str(ingest.source.synthetic).lower(),
+        **split_tags(candidate.split),
+        **source_tags(candidate.ingest),
     }
 
 
 def _log_alone(context: StageContext, ingest: IngestResult, found: TestScores, verdicts: tuple[Verdict, ...]) -> None:
     """Log into a run of its own, where no version is made."""
-    with context.target.tracking.stage_run("promote", key=context.key, tags=_source_tags(ingest)) as run:
+    with context.target.tracking.stage_run("promote", key=context.key, tags=source_tags(ingest)) as run:
         _log(context, run, found, verdicts)
 
 

@@ -6,8 +6,9 @@ from gauntlet.adapters.registry import BASELINE, STATUS_TAG
 from gauntlet.core.errors import RefusedError
 from gauntlet.core.results import BaselineResult, RegisterResult, SplitResult
 from gauntlet.stages.context import StageContext
+from gauntlet.stages.tags import split_tags
 from gauntlet.stages.training_rows import read_split
-from gauntlet.stages.versions import TOLERANCE, Release, data_tags, open_registry, readback, registered_version
+from gauntlet.stages.versions import TOLERANCE, Release, open_registry, readback, registered_version
 
 
 def register(context: StageContext, *, split: SplitResult, baseline: BaselineResult) -> RegisterResult:
@@ -18,7 +19,7 @@ def register(context: StageContext, *, split: SplitResult, baseline: BaselineRes
     """
     registry, forest = open_registry(context), baseline.forest
     rows = read_split(context, split, split.selection)
-    release = Release(record=forest, example=rows.features, tags=data_tags(context, split))
+    release = Release(record=forest, example=rows.features, tags=split_tags(split))
     version = registered_version(context, "register", release)
     registry.move_alias(BASELINE, version, expected=registry.version_of(BASELINE))
     found, auc = readback(registry, BASELINE, rows=rows)

@@ -22,6 +22,7 @@ from gauntlet.core.results import (
 )
 from gauntlet.stages.context import StageContext
 from gauntlet.stages.expectations import refusal_sentence
+from gauntlet.stages.tags import source_tags
 from gauntlet.stages.versions import open_registry
 
 SQL_FUNCTION = "gauntlet_probability"
@@ -42,7 +43,7 @@ def score(context: StageContext, *, ingest: IngestResult, promote: PromoteResult
     version = _champion(registry, promote)
     threshold = _threshold(registry, version, select)
     register_probability(context, registry, version)
-    with context.target.tracking.stage_run("score", key=context.key) as run:
+    with context.target.tracking.stage_run("score", key=context.key, tags=source_tags(ingest)) as run:
         run_id = str(run.info.run_id)
         note = {"stage": "score", "key": context.key, "run": run_id}
         scored = _scored(context, ingest, version, threshold=threshold, run_id=run_id)

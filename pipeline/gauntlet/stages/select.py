@@ -9,6 +9,7 @@ from gauntlet.core.errors import RefusedError
 from gauntlet.core.problem import Costs
 from gauntlet.core.results import BaselineResult, ModelRecord, SelectResult, SplitResult, SweepResult
 from gauntlet.stages.context import StageContext
+from gauntlet.stages.tags import split_tags
 from gauntlet.stages.training_rows import Rows, read_split
 
 # How far a recorded AUC may lie from what the model's file shows: other sums, never another model.
@@ -44,7 +45,7 @@ def select(context: StageContext, *, split: SplitResult, baseline: BaselineResul
         selection_digest="",
     )
     result = result.model_copy(update={"selection_digest": _selection_digest(split, result, measured, costs)})
-    _log(context, result, rows)
+    _log(context, split, result, rows)
     return result
 
 
@@ -70,8 +71,8 @@ def _selection_digest(split: SplitResult, choice: SelectResult, measured: dict[s
     )
 
 
-def _log(context: StageContext, result: SelectResult, rows: Rows) -> None:
-    with context.target.tracking.stage_run("select", key=context.key) as run:
+def _log(context: StageContext, split: SplitResult, result: SelectResult, rows: Rows) -> None:
+    with context.target.tracking.stage_run("select", key=context.key, tags=split_tags(split)) as run:
         client, run_id = context.target.tracking.client, str(run.info.run_id)
         client.log_param(run_id, "chosen", result.chosen.name)
         client.log_param(run_id, "selection_digest", result.selection_digest)

@@ -43,6 +43,7 @@ def split(context: StageContext, *, ingest: IngestResult) -> SplitResult:
     present = [name for name in _ORDER if (names == name).any()]
     return SplitResult(
         protocol=problem.split.protocol,
+        synthetic=ingest.source.synthetic,
         table=table,
         selection="test" if notebook else "validation",
         rows={name: int((names == name).sum()) for name in present},

@@ -25,6 +25,7 @@ from gauntlet.core.seeding import Seeds
 from gauntlet.core.state import write_atomically
 from gauntlet.core.trials import Trial, TrialResult, best_trial, trials_digest
 from gauntlet.stages.context import StageContext
+from gauntlet.stages.tags import split_tags
 from gauntlet.stages.training_rows import read_split
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def sweep(context: StageContext, *, split: SplitResult) -> SweepResult:
     encoding_path = context.folder / "encoding.json"
     write_atomically(encoding_path, encoding.model_dump_json(indent=1))
     journal = context.folder / "trials.jsonl"
-    with context.target.tracking.stage_run("sweep", key=context.key) as run:
+    with context.target.tracking.stage_run("sweep", key=context.key, tags=split_tags(split)) as run:
         results = _run_recorded(context, objective, journal, run_id=run.info.run_id)
         winner = best_trial(results)
         model_path, booster = _fit_again(context, objective, winner)

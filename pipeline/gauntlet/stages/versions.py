@@ -15,7 +15,7 @@ from gauntlet.adapters.packing import log_packed
 from gauntlet.adapters.registry import MODEL_DIGEST_TAG, STATUS_TAG, THRESHOLD_TAG, Registry
 from gauntlet.adapters.tracking import STAGE_KEY_TAG, STAGE_TAG
 from gauntlet.core.errors import DataError
-from gauntlet.core.results import ModelRecord, ModelVersion, SplitResult
+from gauntlet.core.results import ModelRecord, ModelVersion
 from gauntlet.core.scores import auc
 from gauntlet.stages.context import StageContext
 from gauntlet.stages.training_rows import Rows
@@ -91,16 +91,6 @@ def _discard_logged_models(context: StageContext) -> None:
     )
     for model in found:
         tracking.client.delete_logged_model(model.model_id)
-
-
-def data_tags(context: StageContext, split: SplitResult) -> dict[str, str]:
-    """Return the tags that say on which rows, and by which protocol, a model was made."""
-    first = context.target.tables.read(split.table).select("synthetic").limit(1).collect()
-    return {
-        "gauntlet.protocol": split.protocol,
-        "gauntlet.rows": split.table.fingerprint,
-        "gauntlet.synthetic": str(bool(first and first[0]["synthetic"])).lower(),
-    }
 
 
 def readback(registry: Registry, alias: str, *, rows: Rows) -> tuple[ModelVersion, float]:
