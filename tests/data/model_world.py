@@ -161,9 +161,13 @@ class World:
 
 
 @cache
+def _world_of(spark: Any, root: Path) -> World:
+    return World.make(root / "models_state", spark)
+
+
 def shared_world(factory: pytest.TempPathFactory, spark: Any) -> World:
     """Return the world that all test modules copy from; it is made once in a test run."""
-    return World.make(factory.mktemp("models") / "state", spark)
+    return _world_of(spark, factory.getbasetemp())
 
 
 def make_context(root: Path, problem: Problem, stage: str, key: str = "k") -> StageContext:

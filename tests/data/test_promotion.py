@@ -359,7 +359,8 @@ def test_addresses_name_the_version_never_the_alias(world):
 
 def test_predictions_that_fail_their_suite_are_not_published(world, tmp_path):
     promoted = world.promote(world.strong)
-    good = world.score(world.strong, promoted)
+    tables = world.context("look").target.tables
+    good = tables.write("predictions", tables.read(world.ingest.curated).select("row_id").limit(9))
     suites = tmp_path / "problem" / "suites" / "wine_quality"
     suites.mkdir(parents=True)
     rule = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "probability", "max_value": 0.01}}
@@ -370,10 +371,8 @@ def test_predictions_that_fail_their_suite_are_not_published(world, tmp_path):
     assert result.table is None
     assert "1 of 1 expectations failed: predictions::probability::between" in result.refusal
     assert result.refusal.endswith("nothing was published")
-    tables = world.context("look").target.tables
-    newer = good.table.model_copy(update={"version": good.table.version + 1})
-    assert tables.exists(good.table)
-    assert not tables.exists(newer)
+    assert tables.exists(good)
+    assert not tables.exists(good.model_copy(update={"version": good.version + 1}))
 
 
 def test_a_threshold_changed_by_hand_is_refused(world):

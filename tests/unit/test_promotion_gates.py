@@ -23,6 +23,9 @@ NOISE = np.random.default_rng(11).random(ROWS)
 VERSION = ModelVersion(name="gauntlet.wine_quality.wine_classifier", version=4, run_id="r")
 
 
+TABLE = SimpleNamespace(fingerprint="these rows")
+
+
 def _probability(strength):
     """Return probabilities that order the rows the better the greater the strength."""
     return (NOISE + strength * LABEL) / (1 + strength)
@@ -49,7 +52,7 @@ def _candidate(**changes):
         "problem": load_problem(),
         "ingest": SimpleNamespace(raw=table, curated=table),
         "expectations": _expectations(_suite("raw"), _suite("curated")),
-        "split": SimpleNamespace(protocol="honest", selection="validation", rows={"test": ROWS}),
+        "split": SimpleNamespace(protocol="honest", selection="validation", rows={"test": ROWS}, table=TABLE),
         "select": SimpleNamespace(chosen=SimpleNamespace(name="sweep")),
         "rows": Rows(features=pd.DataFrame(index=range(ROWS)), label=LABEL, row_id=tuple(map(str, range(ROWS)))),
         "probability": {"forest": FAIR, "sweep": GOOD},
@@ -109,7 +112,7 @@ def test_expectations_that_do_not_hold_or_were_not_checked_promote_nothing(expec
     ("protocol", "selection"), [("notebook", "test"), ("honest", "test"), ("notebook", "validation")]
 )
 def test_a_model_chosen_on_test_is_refused_first_of_all(protocol, selection):
-    split = SimpleNamespace(protocol=protocol, selection=selection, rows={"test": ROWS})
+    split = SimpleNamespace(protocol=protocol, selection=selection, rows={"test": ROWS}, table=TABLE)
     verdicts = judge(_candidate(split=split))
     assert verdicts[0].sentence.startswith("selected on test: ")
     assert _saying(verdicts, Status.FAIL) == [promotion.CHOSEN_WITHOUT_TEST]
@@ -135,6 +138,14 @@ def test_a_model_worse_than_the_champion_is_refused():
     verdicts = judge(_candidate(incumbent=Incumbent(version=VERSION, probability=BETTER)))
     assert _saying(verdicts, Status.FAIL) == [promotion.AT_LEAST_CHAMPION]
     assert "(version 4)" in verdicts[-1].sentence
+
+
+def test_it_is_said_when_the_champion_may_know_the_rows():
+    note = "the champion was fitted on another split"
+    for rows, said in (("these rows", False), ("other rows", True), (None, True)):
+        verdict = judge(_candidate(incumbent=Incumbent(version=VERSION, probability=BETTER, rows=rows)))[-1]
+        assert verdict.status is Status.FAIL
+        assert (note in verdict.sentence) is said
 
 
 def test_a_model_as_good_as_the_champion_is_not_refused():

@@ -23,12 +23,14 @@ class Incumbent:
         probability: Its probabilities on the test rows; None if there is none, or it could not be loaded.
         fault: Why it could not be looked up, loaded or asked; None if it could, or if there positively is none.
         is_candidate: Whether it is the very model that is judged.
+        rows: The fingerprint of the split that it was fitted on; None if it does not say.
     """
 
     version: ModelVersion | None = None
     probability: NDArray[np.float64] | None = None
     fault: str | None = None
     is_candidate: bool = False
+    rows: str | None = None
 
     @property
     def bootstrap(self) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from gauntlet.adapters.registry import BASELINE, STATUS_TAG
+from collections.abc import Mapping
+
+from gauntlet.adapters.model_files import model_digest
+from gauntlet.adapters.registry import BASELINE, MODEL_DIGEST_TAG, STATUS_TAG
 from gauntlet.core.errors import RefusedError
-from gauntlet.core.results import BaselineResult, RegisterResult, SplitResult
+from gauntlet.core.results import BaselineResult, ModelRecord, RegisterResult, SplitResult
 from gauntlet.stages.context import StageContext
-from gauntlet.stages.tags import split_tags
+from gauntlet.stages.tags import ROWS_TAG, split_tags
 from gauntlet.stages.training_rows import read_split
 from gauntlet.stages.versions import TOLERANCE, Release, open_registry, readback, registered_version
 
@@ -19,9 +22,12 @@ def register(context: StageContext, *, split: SplitResult, baseline: BaselineRes
     """
     registry, forest = open_registry(context), baseline.forest
     rows = read_split(context, split, split.selection)
-    release = Release(record=forest, example=rows.features, tags=split_tags(split))
-    version = registered_version(context, "register", release)
-    registry.move_alias(BASELINE, version, expected=registry.version_of(BASELINE))
+    tags, current = split_tags(split), registry.version_of(BASELINE)
+    if current is not None and _is(forest, registry.tags(current), rows_tag=tags[ROWS_TAG]):
+        version = current
+    else:
+        version = registered_version(context, "register", Release(record=forest, example=rows.features, tags=tags))
+        registry.move_alias(BASELINE, version, expected=current)
     found, auc = readback(registry, BASELINE, rows=rows)
     if found != version or not abs(auc - forest.auc_selection) <= TOLERANCE:
         raise RefusedError(
@@ -30,6 +36,11 @@ def register(context: StageContext, *, split: SplitResult, baseline: BaselineRes
         )
     registry.tag(version, {STATUS_TAG: "baseline"})
     return RegisterResult(model=version, auc_readback=auc)
+
+
+def _is(forest: ModelRecord, tags: Mapping[str, str], *, rows_tag: str) -> bool:
+    """Say whether a version's tags are those of a forest, fitted on the same rows."""
+    return tags.get(MODEL_DIGEST_TAG) == model_digest(forest) and tags.get(ROWS_TAG) == rows_tag
 
 
 def still_registered(context: StageContext, result: RegisterResult) -> str | None:

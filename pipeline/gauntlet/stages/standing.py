@@ -8,6 +8,7 @@ from gauntlet.adapters.registry import CHAMPION, MODEL_DIGEST_TAG, REPLACES_TAG,
 from gauntlet.adapters.tracking import STAGE_KEY_TAG
 from gauntlet.core.results import ModelVersion
 from gauntlet.stages.candidate import Incumbent
+from gauntlet.stages.tags import ROWS_TAG
 from gauntlet.stages.training_rows import Rows
 from gauntlet.stages.versions import answers
 
@@ -73,7 +74,8 @@ def incumbent_of(registry: Registry, standing: Standing, rows: Rows) -> Incumben
             f"take the alias {CHAMPION} away from it"
         )
         return Incumbent(version=version, fault=fault, is_candidate=standing.is_candidate)
-    return Incumbent(version=version, probability=probability, is_candidate=standing.is_candidate)
+    fitted_on = registry.tags(version).get(ROWS_TAG)
+    return Incumbent(version=version, probability=probability, is_candidate=standing.is_candidate, rows=fitted_on)
 
 
 def withdraw(registry: Registry, standing: Standing) -> None:

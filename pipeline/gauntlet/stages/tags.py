@@ -5,6 +5,7 @@ from __future__ import annotations
 from gauntlet.core.results import IngestResult, SplitResult
 
 SYNTHETIC_TAG = "gauntlet.synthetic"
+ROWS_TAG = "gauntlet.rows"
 
 
 def source_tags(ingest: IngestResult) -> dict[str, str]:
@@ -19,6 +20,6 @@ def split_tags(split: SplitResult) -> dict[str, str]:
     """Return the tags of the rows, and of the protocol, by which a model was made."""
     return {
         "gauntlet.protocol": split.protocol,
-        "gauntlet.rows": split.table.fingerprint,
+        ROWS_TAG: split.table.fingerprint,
         SYNTHETIC_TAG: str(split.synthetic).lower(),
     }
