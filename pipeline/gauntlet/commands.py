@@ -19,9 +19,10 @@ from rich.markup import escape
 
 from gauntlet.adapters.environment import examine, require
 from gauntlet.core.errors import ExitCode, GauntletError, InputError, RequirementError
-from gauntlet.core.problem import Problem, TargetName
+from gauntlet.core.problem import Problem
 from gauntlet.core.problem_file import load_problem
 from gauntlet.core.results import ReportResult, StageResult
+from gauntlet.core.section import TargetName
 from gauntlet.core.state import State, write_atomically
 from gauntlet.core.summary import sentence, summary
 from gauntlet.terminal import Terminal

@@ -16,7 +16,8 @@ from gauntlet.adapters.suite_draft import SUITE_TABLES
 from gauntlet.adapters.suite_files import find_suite, load_suite
 from gauntlet.adapters.table_sketch import plain_names, sketch_table
 from gauntlet.core.errors import GauntletError, InputError
-from gauntlet.core.problem import FolderOrigin, Problem
+from gauntlet.core.origins import FolderOrigin
+from gauntlet.core.problem import Problem
 from gauntlet.core.problem_file import load_problem
 from tests.churn import make_churn
 

@@ -16,7 +16,7 @@ from typing import Literal
 from gauntlet.adapters.jars import DELTA_VERSION, cache_folder, jars_at_hand
 from gauntlet.adapters.java import java_program
 from gauntlet.core.errors import RequirementError
-from gauntlet.core.problem import TargetName
+from gauntlet.core.section import TargetName
 from gauntlet.core.state import State
 
 JAVA_MINIMUM = 17

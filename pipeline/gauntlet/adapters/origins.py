@@ -15,16 +15,8 @@ from gauntlet.adapters.downloads import download, keep
 from gauntlet.adapters.faults import explained
 from gauntlet.adapters.origin_files import checked_files, looks_like_html, unreadable
 from gauntlet.core.errors import SourceError
-from gauntlet.core.problem import (
-    ArchiveOrigin,
-    FolderOrigin,
-    LinksOrigin,
-    MountedOrigin,
-    Origin,
-    Problem,
-    Source,
-    SyntheticOrigin,
-)
+from gauntlet.core.origins import ArchiveOrigin, FolderOrigin, LinksOrigin, MountedOrigin, Origin, SyntheticOrigin
+from gauntlet.core.problem import Problem, Source
 from gauntlet.core.results import DataSource
 
 _CHUNK = 1 << 20

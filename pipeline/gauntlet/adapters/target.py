@@ -13,7 +13,8 @@ from gauntlet.adapters.spark import local_settings, open_local_session
 from gauntlet.adapters.tables import DeltaTables, ParquetTables, Tables
 from gauntlet.adapters.tracking import Tracking
 from gauntlet.core.errors import RequirementError
-from gauntlet.core.problem import Names, Problem, TargetName
+from gauntlet.core.problem import Names, Problem
+from gauntlet.core.section import TargetName
 from gauntlet.core.state import State
 
 if TYPE_CHECKING:

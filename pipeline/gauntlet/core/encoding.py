@@ -57,6 +57,20 @@ class Encoding(BaseModel):
             return matrix_column
         return matrix_column.split("=", 1)[0]
 
+    def shares(self, by_column: Sequence[float]) -> dict[str, float]:
+        """Return what each feature counts, as shares that add up to 1, from what each matrix column counts.
+
+        Where nothing counts at all no feature is ranked above another.
+
+        Args:
+            by_column: One number, not negative, for each of ``matrix_columns``.
+        """
+        counted = dict.fromkeys((column.name for column in self.columns), 0.0)
+        for name, value in zip(self.matrix_columns, by_column, strict=True):
+            counted[self.source_of(name)] += float(value)
+        total = sum(counted.values())
+        return {name: value / total if total else 1 / len(counted) for name, value in counted.items()}
+
 
 def learn_encoding(frame: pd.DataFrame, columns: Sequence[Column]) -> Encoding:
     """Learn the encoding from training rows.

@@ -7,23 +7,19 @@ searched for and judged. Nothing in the code knows of wines; another file makes 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from gauntlet.core.origins import Origin
+from gauntlet.core.section import Section, TargetName
 
 ColumnKind = Literal["number", "integer", "boolean", "text"]
 Protocol = Literal["honest", "notebook"]
 SplitName = Literal["train", "validation", "test"]
-TargetName = Literal["local", "remote", "databricks"]
 
 _RULE = re.compile(r"^\s*(?P<column>\w+)\s*(?:(?P<operator>>=|<=|==|!=|>|<)\s*(?P<value>.+?)\s*)?$")
 _IDENTIFIER = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
-
-
-class Section(BaseModel):
-    """The base of every section of a problem file: frozen, and strict about unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Column(Section):
@@ -95,56 +91,6 @@ class Source(Section):
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     constants: dict[str, bool | int | float | str] = Field(default_factory=dict)
-
-
-class FolderOrigin(Section):
-    """A local folder that holds the sources' files: a path, or the name of the variable that holds one."""
-
-    kind: Literal["folder"]
-    path: str | None = None
-    variable: str | None = None
-
-    @model_validator(mode="after")
-    def _one_of(self) -> FolderOrigin:
-        if (self.path is None) == (self.variable is None):
-            raise ValueError("give exactly one of path and variable")
-        return self
-
-
-class ArchiveOrigin(Section):
-    """A ZIP archive over HTTPS that holds the sources' files."""
-
-    kind: Literal["archive"]
-    url: str
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-
-
-class LinksOrigin(Section):
-    """A folder over HTTPS: each source's file name is appended to the address."""
-
-    kind: Literal["links"]
-    base_url: str
-
-
-class MountedOrigin(Section):
-    """A path that exists on one kind of target only, such as Databricks' sample data."""
-
-    kind: Literal["mounted"]
-    path: str
-    targets: tuple[TargetName, ...] = ("databricks",)
-
-
-class SyntheticOrigin(Section):
-    """The embedded generator: calibrated on the real data, and marked as synthetic everywhere."""
-
-    kind: Literal["synthetic"]
-    generator: Literal["wine_quality"] = "wine_quality"
-    rows: int = Field(default=6497, ge=100)
-
-
-Origin = Annotated[
-    FolderOrigin | ArchiveOrigin | LinksOrigin | MountedOrigin | SyntheticOrigin, Field(discriminator="kind")
-]
 
 
 class LabelRule(Section):

@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import train_test_split
 
@@ -80,7 +79,7 @@ class _Forests:
             encoding=self.encoding_file,
             parameters={"n_estimators": trees, "random_state": seed},
             auc_selection=auc(probability, self.selection.label),
-            importances=feature_importances(forest.feature_importances_, self.encoding),
+            importances=self.encoding.shares(forest.feature_importances_),
         )
 
 
@@ -99,15 +98,6 @@ def _in_the_tutorials_order(train: Rows, split: SplitResult, rule: NotebookSplit
         label=train.label[order],
         row_id=tuple(train.row_id[place] for place in order),
     )
-
-
-def feature_importances(by_column: NDArray[np.float64], encoding: Encoding) -> dict[str, float]:
-    """Return importances by feature, adding up to 1, from those by matrix column."""
-    found = {column.name: 0.0 for column in encoding.columns}
-    for name, value in zip(encoding.matrix_columns, by_column, strict=True):
-        found[encoding.source_of(name)] += float(value)
-    total = sum(found.values())
-    return {name: value / total for name, value in found.items()} if total > 0 else found
 
 
 def _log(context: StageContext, split: SplitResult, records: list[ModelRecord]) -> str:

@@ -14,7 +14,8 @@ from gauntlet.adapters.origins import Fetched, fetch
 from gauntlet.adapters.source_frames import source_texts
 from gauntlet.adapters.typed_rows import content_digest, label_expression, typed_from_columns, typed_rows
 from gauntlet.core.errors import DataError
-from gauntlet.core.problem import Problem, SyntheticOrigin
+from gauntlet.core.origins import SyntheticOrigin
+from gauntlet.core.problem import Problem
 from gauntlet.core.results import IngestResult, TableRef
 from gauntlet.stages.context import StageContext
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, fields
 from typing import Any, get_args
 from urllib.parse import urlsplit, urlunsplit
 
-from gauntlet.core.problem import TargetName
 from gauntlet.core.results import (
     BaselineResult,
     ExpectationsResult,
@@ -27,6 +26,7 @@ from gauntlet.core.results import (
     SweepResult,
     TableRef,
 )
+from gauntlet.core.section import TargetName
 from gauntlet.stages import numerals
 from gauntlet.stages.context import StageContext
 from gauntlet.stages.inline_svg import inlined

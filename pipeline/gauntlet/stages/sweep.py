@@ -148,12 +148,7 @@ def importances(booster: Booster, encoding: Encoding) -> dict[str, float]:
     The total gain is taken, not the mean one, because the columns that one text feature became are added up.
     """
     gains: dict[str, Any] = booster.get_score(importance_type="total_gain")
-    shares = dict.fromkeys((column.name for column in encoding.columns), 0.0)
-    for index, name in enumerate(encoding.matrix_columns):
-        shares[encoding.source_of(name)] += float(gains.get(f"f{index}", 0.0))
-    total = sum(shares.values())
-    # Trees without a single split rank no feature above another.
-    return {name: share / total if total else 1 / len(shares) for name, share in shares.items()}
+    return encoding.shares([float(gains.get(f"f{index}", 0.0)) for index in range(len(encoding.matrix_columns))])
 
 
 def _log(context: StageContext, result: SweepResult, *, selection: str) -> None:
