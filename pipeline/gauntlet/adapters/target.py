@@ -41,6 +41,10 @@ class Target(Protocol):
         """Its MLflow tracking and registry."""
 
     @property
+    def workers(self) -> int | None:
+        """How many of its tasks may run at once; None where nobody said. It changes how long, and no result."""
+
+    @property
     def not_checked(self) -> tuple[str, ...]:
         """What cannot be checked there, one sentence each."""
 

@@ -110,7 +110,9 @@ def _run_recorded(
             task.advance(note=f"best AUC {best:.4f}" if np.isfinite(best) else "no trial succeeded yet")
 
         search = Search(objective=objective, rule=rule, seeds=context.seeds, journal_path=journal)
-        return run_sweep(context.target.spark(), search=search, on_result=show_and_record)
+        return run_sweep(
+            context.target.spark(), search=search, workers=context.target.workers, on_result=show_and_record
+        )
 
 
 def _fit_again(context: StageContext, objective: BoostedTreesObjective, winner: TrialResult) -> tuple[Path, Booster]:
