@@ -1,6 +1,7 @@
 """Print measurements: ``python -m tests.benchmarks end_to_end [--repeats N] [--json]``.
 
-Nothing here asserts a time. Every benchmark prints one JSON object (or a table) with the machine and the versions.
+Nothing here asserts a time. Every benchmark prints one JSON object (or a table) with the machine and the versions. One
+that measures how often something goes wrong has bounds, and the command ends with 1 if they do not hold.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.benchmarks.end_to_end import end_to_end
+from tests.benchmarks.false_promotions import false_promotions
 
-BENCHMARKS: dict[str, Callable[[int], dict[str, Any]]] = {"end_to_end": end_to_end}
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+    "end_to_end": lambda asked: end_to_end(asked.repeats),
+    "false_promotions": lambda asked: false_promotions(asked.pairs),
+}
 
 
 def main() -> int:
@@ -24,18 +29,38 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=(*BENCHMARKS, "all"))
     parser.add_argument("--repeats", type=int, default=1, help="runs of each command (default 1)")
+    parser.add_argument("--pairs", type=_count, default=2000, help="pairs of models of each question (default 2000)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     asked = parser.parse_args()
     names = tuple(BENCHMARKS) if asked.name == "all" else (asked.name,)
-    found = {name: BENCHMARKS[name](asked.repeats) for name in names}
+    found = {name: BENCHMARKS[name](asked) for name in names}
     if asked.json:
         print(json.dumps(found | {"machine": _machine()}, indent=2))
-        return 0
-    for name, values in found.items():
-        print(name)
-        for key, value in values.items():
-            print(f"  {key:<28}{value}")
-    return 0
+    else:
+        print("\n".join(line for name, values in found.items() for line in (name, *_lines(values))))
+    return 0 if all(values.get("bounds_hold", True) for values in found.values()) else 1
+
+
+def _count(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError("at least 1 is needed")
+    return number
+
+
+def _lines(values: dict[str, Any]) -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, list):  # a table: its rows are alike
+            cells = [list(value[0]), *([_short(cell) for cell in row.values()] for row in value)]
+            widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+            yield from ("  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
+        else:
+            yield f"  {key:<28}{value}"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " to ".join(_short(part) for part in value)
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def _machine() -> dict[str, Any]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gauntlet.core.errors import DataError
 from gauntlet.core.problem import Costs
 from gauntlet.core.results import CostPoint
+from gauntlet.core.statistics.rows import probability_rows
 
 CURVE_POINTS = 200
 
@@ -24,7 +24,7 @@ def auc(probability: ArrayLike, label: ArrayLike) -> float:
     """
     from sklearn.metrics import roc_auc_score  # noqa: PLC0415 - takes a second to import
 
-    given, truth = _checked(probability, label)
+    given, truth = probability_rows(probability, label)
     return float(roc_auc_score(truth, given))
 
 
@@ -32,7 +32,7 @@ def roc_curve(probability: ArrayLike, label: ArrayLike) -> Curve:
     """Return points (false positive rate, true positive rate) from (0, 0) to (1, 1), at most ``CURVE_POINTS``."""
     from sklearn import metrics  # noqa: PLC0415 - takes a second to import
 
-    given, truth = _checked(probability, label)
+    given, truth = probability_rows(probability, label)
     false, true, _ = metrics.roc_curve(truth, given)
     return _thinned(false, true)
 
@@ -41,7 +41,7 @@ def precision_recall_curve(probability: ArrayLike, label: ArrayLike) -> Curve:
     """Return points (recall, precision) by rising recall, at most ``CURVE_POINTS``."""
     from sklearn import metrics  # noqa: PLC0415 - takes a second to import
 
-    given, truth = _checked(probability, label)
+    given, truth = probability_rows(probability, label)
     precision, recall, _ = metrics.precision_recall_curve(truth, given)
     return _thinned(recall[::-1], precision[::-1])
 
@@ -84,7 +84,7 @@ class _CostTable:
 
 
 def _costs(probability: ArrayLike, label: ArrayLike, costs: Costs) -> _CostTable:
-    given, truth = _checked(probability, label)
+    given, truth = probability_rows(probability, label)
     distinct, place = np.unique(given, return_inverse=True)
     positives = np.bincount(place, weights=truth, minlength=len(distinct))
     rows = np.bincount(place, minlength=len(distinct))
@@ -94,25 +94,6 @@ def _costs(probability: ArrayLike, label: ArrayLike, costs: Costs) -> _CostTable
     threshold = np.append(distinct, np.nextafter(distinct[-1], np.inf))
     cost = (costs.false_positive * wrongly_accepted + costs.false_negative * missed) / len(given)
     return _CostTable(threshold=threshold, cost=cost)
-
-
-def _checked(probability: ArrayLike, label: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
-    given, truth = np.asarray(probability, dtype=np.float64), np.asarray(label)
-    if given.ndim != 1 or given.shape != truth.shape:
-        raise DataError(f"scores: {given.shape} probabilities do not fit {truth.shape} labels")
-    if len(given) == 0:
-        raise DataError("scores: there are no rows to judge on")
-    bad = int((~np.isfinite(given)).sum())
-    if bad:
-        raise DataError(f"scores: {bad} of {len(given)} probabilities are NaN or infinite")
-    if given.min() < 0 or given.max() > 1:
-        raise DataError(f"scores: probabilities must lie between 0 and 1, not {given.min():g} and {given.max():g}")
-    classes = np.unique(truth)
-    if not np.isin(classes, (0, 1)).all():
-        raise DataError(f"scores: labels must be 0 or 1, not {', '.join(str(value) for value in classes[:5])}")
-    if len(classes) < 2:
-        raise DataError(f"scores: all {len(given)} rows are of class {classes[0]}; both classes are needed")
-    return given, truth.astype(np.int8)
 
 
 def _thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> Curve:

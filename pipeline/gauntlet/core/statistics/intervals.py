@@ -1,0 +1,41 @@
+"""This module provides what estimates share: intervals, normal quantiles, and an estimate with its interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from gauntlet.core.errors import DataError
+
+Interval = tuple[float, float]
+
+_NORMAL = NormalDist()
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number estimated from rows.
+
+    Attributes:
+        value: The estimate.
+        interval: Its confidence interval.
+    """
+
+    value: float
+    interval: Interval
+
+
+def normal_quantile(probability: float) -> float:
+    """Return the standard normal's quantile of a probability strictly between 0 and 1.
+
+    Raises:
+        DataError: If the probability is not strictly between 0 and 1.
+    """
+    if not 0 < probability < 1:  # NaN is not either
+        raise DataError(f"statistics: a probability must lie between 0 and 1, both excluded, not {probability}")
+    return _NORMAL.inv_cdf(probability)
+
+
+def normal_tail(value: float) -> float:
+    """Return the probability that a standard normal is greater than a value; infinite values are allowed."""
+    return _NORMAL.cdf(-value)
