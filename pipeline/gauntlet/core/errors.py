@@ -32,6 +32,10 @@ class RefusedError(GauntletError):
     exit_code = ExitCode.REFUSED
 
 
+class EvidenceError(RefusedError):
+    """The evidence of a promotion is missing, changed, stale or does not fit."""
+
+
 class InputError(GauntletError):
     """The user's input or configuration is wrong."""
 
