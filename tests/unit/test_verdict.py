@@ -1,11 +1,26 @@
 """Verdicts: only PASS promotes, nothing promotes for want of verdicts, and no gate can undo another's refusal."""
 
-import itertools
 import math
+from dataclasses import replace
+from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gauntlet.core.verdict import Status, Verdict, at_least, combined, evaluated, promotes, refusal_of
+from gauntlet.core.errors import DataError
+from gauntlet.core.gate_rules import Waiver
+from gauntlet.core.verdict import (
+    WAIVABLE,
+    Status,
+    Verdict,
+    at_least,
+    broke,
+    combined,
+    evaluated,
+    promotes,
+    refusal_of,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -28,12 +43,47 @@ def test_only_pass_promotes(status):
     assert promotes([_verdict(), _verdict(status)]) is (status is Status.PASS)
 
 
-def test_one_more_verdict_never_turns_a_refusal_into_a_promotion_and_order_is_nothing():
-    for several in itertools.product(Status, repeat=3):
-        verdicts = [_verdict(status) for status in several]
-        if promotes(verdicts):
-            assert all(promotes(verdicts[:count]) for count in (1, 2))
-        assert {combined(order) for order in itertools.permutations(verdicts)} == {combined(verdicts)}
+WAIVER = Waiver(gate="a::gate", reason="agreed on Monday", owner="Ada", until=date(2999, 12, 31))
+
+
+def _any_verdict():
+    bare = st.sampled_from(list(Status)).map(_verdict)
+    waived_ones = st.sampled_from(sorted(WAIVABLE)).map(lambda status: replace(_verdict(status), waiver=WAIVER))
+    return st.one_of(bare, waived_ones)
+
+
+VERDICTS = st.lists(_any_verdict(), min_size=1, max_size=8)
+
+
+@given(VERDICTS, _any_verdict())
+def test_one_more_verdict_never_turns_a_refusal_into_a_promotion(verdicts, one_more):
+    assert promotes(verdicts) or not promotes([*verdicts, one_more])
+
+
+@given(VERDICTS, st.randoms(use_true_random=False))
+def test_the_order_of_verdicts_is_nothing(verdicts, shuffler):
+    shuffled = list(verdicts)
+    shuffler.shuffle(shuffled)
+    assert combined(shuffled) is combined(verdicts)
+    assert promotes(shuffled) is promotes(verdicts)
+
+
+@given(VERDICTS, VERDICTS)
+def test_verdicts_combine_in_parts_as_in_whole(first, second):
+    parts = [_verdict(combined(first)), _verdict(combined(second))]
+    assert combined([*first, *second]) is combined(parts)
+    assert combined([*first, *first]) is combined(first)
+
+
+@given(VERDICTS)
+def test_a_refusal_is_explained_exactly_when_there_is_one(verdicts):
+    assert (refusal_of(verdicts) is None) is promotes(verdicts)
+
+
+@pytest.mark.parametrize("status", [Status.PASS, Status.CONFIG_ERROR])
+def test_nobody_can_answer_for_what_passes_or_is_broken(status):
+    with pytest.raises(ValueError, match="cannot be waived"):
+        replace(_verdict(status), waiver=WAIVER)
 
 
 @pytest.mark.parametrize("number", NOT_NUMBERS)
@@ -43,7 +93,9 @@ def test_a_pass_that_measured_nothing_cannot_be_made(number):
 
 
 @pytest.mark.parametrize(
-    "flaw", [{"bound": math.nan}, {"bound": math.inf}, {"rows": 0}, {"sentence": ""}], ids=lambda flaw: next(iter(flaw))
+    "flaw",
+    [{"bound": math.nan}, {"bound": math.inf}, {"rows": 0}, {"sentence": ""}, {"interval": (0.1, math.nan)}],
+    ids=lambda flaw: next(iter(flaw)),
 )
 def test_a_pass_with_a_hole_cannot_be_made(flaw):
     whole = {"gate": "a::gate", "status": Status.PASS, "sentence": "fine", "measured": 1.0, "bound": 0.5, "rows": 9}
@@ -75,6 +127,16 @@ def test_a_gate_that_breaks_is_a_configuration_error_with_the_reason():
     verdict = evaluated("a::gate", broken)
     assert verdict.status is Status.CONFIG_ERROR
     assert "KeyError: 'probability'" in verdict.sentence
+    assert broke(verdict)
+
+
+def test_what_cannot_be_judged_is_a_configuration_error_in_its_own_words():
+    def unjudgeable():
+        raise DataError("scores: there are no rows to judge on")
+
+    verdict = evaluated("a::gate", unjudgeable)
+    assert (verdict.status, verdict.sentence) == (Status.CONFIG_ERROR, "scores: there are no rows to judge on")
+    assert not broke(verdict)
 
 
 @pytest.mark.parametrize("answer", [None, True, "PASS", Status.PASS, _verdict(gate="another::gate")])

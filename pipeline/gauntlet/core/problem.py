@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from gauntlet.core.gate_rules import GateRules, Waiver
 from gauntlet.core.origins import Origin
 from gauntlet.core.section import Section, TargetName
 
@@ -173,11 +174,17 @@ class SplitRule(Section):
 
     ``honest`` keeps exact repeats (and near ones, where ``near_repeats``) inside one split; ``notebook`` is for
     comparison only and is never promoted.
+
+    Attributes:
+        groups: Columns whose equal values stay in one split (a customer, a patient).
+        time: A column of times; no training row is later than a row of a later split.
     """
 
     protocol: Protocol = "honest"
     fractions: Fractions = Fractions()
     near_repeats: bool = True
+    groups: tuple[str, ...] = ()
+    time: str | None = None
     notebook: NotebookSplit = NotebookSplit()
 
 
@@ -240,9 +247,13 @@ class Costs(Section):
 
 
 class PromotionRule(Section):
-    """What a candidate must show before it may become champion."""
+    """How a judged candidate becomes champion.
 
-    minimum_auc: float = Field(default=0.5, ge=0, le=1)
+    Attributes:
+        evidence_hours: Evidence older than this promotes nothing.
+    """
+
+    evidence_hours: float = Field(default=24.0, gt=0)
 
 
 class SuiteNames(Section):
@@ -307,6 +318,8 @@ class Problem(Section):
     baseline: BaselineRule = BaselineRule()
     sweep: SweepRule
     costs: Costs = Costs()
+    gates: GateRules = GateRules()
+    waivers: tuple[Waiver, ...] = ()
     promotion: PromotionRule = PromotionRule()
     suites: SuiteNames
     names: dict[TargetName, Names]
@@ -349,6 +362,8 @@ class Problem(Section):
             raise ValueError(f"sources: constants name no column: {', '.join(sorted(unknown))}")
         if not self.features:
             raise ValueError("columns: no feature is left beside the label")
+        _check_split_columns(self.split, names, self.label.column)
+        _refuse_repeats("waivers", [waiver.gate for waiver in self.waivers])
         return self
 
 
@@ -357,6 +372,13 @@ def _refuse_repeats(where: str, names: list[str]) -> None:
     repeated = sorted({name for name in names if alike.count(name.lower()) > 1})
     if repeated:
         raise ValueError(f"{where}: named twice: {', '.join(repeated)}")
+
+
+def _check_split_columns(split: SplitRule, names: list[str], label: str) -> None:
+    asked = [("groups", name) for name in split.groups] + ([("time", split.time)] if split.time else [])
+    for key, name in asked:
+        if name not in names or name == label:
+            raise ValueError(f"split.{key} names {name!r}, which is not among the columns beside the label")
 
 
 def _check_label_value(label: LabelRule, column: Column) -> None:

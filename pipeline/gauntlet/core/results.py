@@ -287,6 +287,15 @@ class SelectResult(StageResult):
     selection_digest: str
 
 
+class WaiverRecord(Record):
+    """The waiver of a verdict, as written; ``until`` is the last day on which it holds (ISO)."""
+
+    gate: str
+    reason: str
+    owner: str
+    until: str
+
+
 class VerdictRecord(Record):
     """One gate's verdict, as written."""
 
@@ -296,6 +305,13 @@ class VerdictRecord(Record):
     measured: float | None = None
     bound: float | None = None
     rows: int | None = None
+    interval: tuple[float, float] | None = None
+    waiver: WaiverRecord | None = None
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the verdict alone stops a promotion."""
+        return self.status != "PASS" and self.waiver is None
 
 
 class TestScores(Record):
@@ -308,23 +324,57 @@ class TestScores(Record):
     precision_recall: dict[str, tuple[tuple[float, float], ...]]
 
 
-class PromoteResult(StageResult):
-    """What ``promote`` leaves.
+class PackageResult(StageResult):
+    """What ``package`` leaves: the chosen model as the very artefact that is judged, and later promoted.
+
+    Attributes:
+        model_uri: Its address in MLflow, by the identifier of the logged model.
+        model_digest: The digest of what it decides: its fitted parts, its encoding and its threshold.
+        files: The SHA-256 of each of its files, by path relative to it.
+        run_id: The MLflow run that it belongs to.
+    """
+
+    model_uri: str
+    model_digest: str
+    files: dict[str, str]
+    run_id: str
+
+
+class JudgeResult(StageResult):
+    """What ``judge`` leaves.
 
     Attributes:
         scores: What the models show on the test split, opened once for this choice.
         verdicts: What the gates said.
-        champion: The version that the alias ``champion`` names now because of this run; None if refused.
-        previous: The champion before; None if there was none.
-        bootstrap: Whether there was positively no champion before.
-        auc_readback: The champion's AUC on the test split, loaded back through the registry by alias.
+        bootstrap: Whether there was positively no champion to compare with.
+        incumbent: The champion that was compared with; None if there was none, or it could not be asked.
+        evidence: The signed evidence; of a refusal too.
+        evidence_digest: The SHA-256 of the evidence's bytes.
     """
 
     scores: TestScores
     verdicts: tuple[VerdictRecord, ...]
+    bootstrap: bool
+    incumbent: ModelVersion | None
+    evidence: FileRef
+    evidence_digest: str
+
+
+class PromoteResult(StageResult):
+    """What ``promote`` leaves.
+
+    Attributes:
+        champion: The version that the alias ``champion`` names now because of this run; None if refused.
+        previous: The champion before; None if there was none.
+        bootstrap: Whether there was positively no champion before.
+        sequence: The promotion's number in the ledger; None if refused.
+        auc_readback: The champion's AUC on the test split, loaded back through the registry by alias.
+    """
+
     champion: ModelVersion | None
     previous: ModelVersion | None
     bootstrap: bool
+    sequence: int | None
     auc_readback: float | None
 
 

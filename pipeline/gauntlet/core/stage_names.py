@@ -9,6 +9,8 @@ STAGE_NAMES = (
     "register",
     "sweep",
     "select",
+    "package",
+    "judge",
     "promote",
     "score",
     "report",

@@ -7,6 +7,9 @@ Layout::
     tables/                            Delta tables (target ``local``)
     mlflow/                            MLflow's database and artefacts (target ``local``)
     test_reads.jsonl                   every opening of the test split
+    promotions.db                      the ledger of promotions (target ``local``)
+    evidence/                          the signed evidence of every judgement, by its SHA-256
+    keys/                              the signing key, where none is given from outside
 """
 
 from __future__ import annotations
@@ -55,6 +58,21 @@ class State:
     def test_reads(self) -> Path:
         """The ledger of openings of the test split."""
         return self.root / "test_reads.jsonl"
+
+    @property
+    def promotions(self) -> Path:
+        """The ledger of promotions."""
+        return self.root / "promotions.db"
+
+    @property
+    def evidence(self) -> Path:
+        """The folder of evidence."""
+        return self.root / "evidence"
+
+    @property
+    def keys(self) -> Path:
+        """The folder of the signing key."""
+        return self.root / "keys"
 
     def stage_folder(self, stage: str, key: str) -> Path:
         """Return the folder of a stage under a key (the digest of all that the stage depends on)."""
@@ -133,13 +151,18 @@ class State:
 
 
 def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that a reader, or a crash, sees the old content or the new, never a part."""
+    write_bytes_atomically(path, text.encode("utf-8"))
+
+
+def write_bytes_atomically(path: Path, content: bytes) -> None:
     """Write a file so that a reader, or a crash, sees the old content or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)

@@ -26,11 +26,12 @@ def summary(problem: Problem, results: Mapping[str, r.StageResult]) -> dict[str,
         "data": _data(results.get("ingest")),
         "expectations": _expectations(results.get("expectations")),
         "split": _split(results.get("split")),
-        "baseline": _baseline(results.get("baseline"), results.get("promote")),
+        "baseline": _baseline(results.get("baseline"), results.get("judge")),
         "sweep": _sweep(results.get("sweep")),
         "selection": _selection(results.get("select")),
-        "verdicts": _verdicts(results.get("promote")),
-        "champion": _champion(results.get("promote"), results.get("select")),
+        "verdicts": _verdicts(results.get("judge")),
+        "evidence": _evidence(results.get("judge")),
+        "champion": _champion(results.get("promote"), results.get("judge"), results.get("select")),
         "score": _score(results.get("score")),
     }
     refusals = [result.refusal for result in results.values() if result.refusal is not None]
@@ -70,10 +71,10 @@ def _split(result: r.StageResult | None) -> dict[str, Any] | None:
     )
 
 
-def _baseline(baseline: r.StageResult | None, promote: r.StageResult | None) -> dict[str, Any] | None:
+def _baseline(baseline: r.StageResult | None, judge: r.StageResult | None) -> dict[str, Any] | None:
     if not isinstance(baseline, r.BaselineResult):
         return None
-    test = promote.scores.auc if isinstance(promote, r.PromoteResult) else {}
+    test = judge.scores.auc if isinstance(judge, r.JudgeResult) else {}
     return {
         "auc": test.get(baseline.forest.name),
         "auc_reference": test.get(baseline.reference.name),
@@ -107,22 +108,32 @@ def _selection(result: r.StageResult | None) -> dict[str, Any] | None:
 
 
 def _verdicts(result: r.StageResult | None) -> list[dict[str, Any]] | None:
-    if not isinstance(result, r.PromoteResult):
+    if not isinstance(result, r.JudgeResult):
         return None
     return [verdict.model_dump(mode="json") for verdict in result.verdicts]
 
 
-def _champion(promote: r.StageResult | None, select: r.StageResult | None) -> dict[str, Any] | None:
+def _evidence(result: r.StageResult | None) -> dict[str, Any] | None:
+    if not isinstance(result, r.JudgeResult):
+        return None
+    return {"sha256": result.evidence_digest, "file": result.evidence.path}
+
+
+def _champion(
+    promote: r.StageResult | None, judge: r.StageResult | None, select: r.StageResult | None
+) -> dict[str, Any] | None:
     if not isinstance(promote, r.PromoteResult) or promote.champion is None:
         return None
+    scores = judge.scores.auc if isinstance(judge, r.JudgeResult) else {}
     chosen = select.chosen.name if isinstance(select, r.SelectResult) else ""
     return {
         "model": promote.champion.name,
         "version": promote.champion.version,
         "previous_version": promote.previous.version if promote.previous else None,
         "bootstrap": promote.bootstrap,
+        "sequence": promote.sequence,
         "chosen": chosen,
-        "auc_test": promote.scores.auc.get(chosen),
+        "auc_test": scores.get(chosen),
         "auc_readback": promote.auc_readback,
     }
 
@@ -140,7 +151,7 @@ def _score(result: r.StageResult | None) -> dict[str, Any] | None:
     }
 
 
-def sentence(result: r.StageResult) -> str:  # noqa: PLR0911 - one line a kind of result reads best in one place
+def sentence(result: r.StageResult) -> str:  # noqa: PLR0911, PLR0912 - one line a kind of result reads best in one place
     """Return one line for people about what a stage found."""
     match result:
         case r.IngestResult():
@@ -163,6 +174,12 @@ def sentence(result: r.StageResult) -> str:  # noqa: PLR0911 - one line a kind o
             return f"{result.trials} trials, best AUC {result.best_auc:.4f} (trial {result.best_trial})"
         case r.SelectResult():
             return f"{result.chosen.name} at threshold {result.threshold:.4f}"
+        case r.PackageResult():
+            return f"{len(result.files)} files at {result.model_uri}"
+        case r.JudgeResult():
+            passed = sum(verdict.status == "PASS" for verdict in result.verdicts)
+            waived = sum(verdict.waiver is not None for verdict in result.verdicts)
+            return f"{passed} of {len(result.verdicts)} gates pass" + (f", {waived} waived" if waived else "")
         case r.PromoteResult() if result.champion is not None:
             return f"{result.champion.name} version {result.champion.version} is champion"
         case r.ScoreResult() if result.table is not None:

@@ -1,7 +1,8 @@
 """This module provides verdicts: what a gate says of a candidate, and what several of them say together.
 
 Only PASS promotes. What is missing, not a number or broken is CONFIG_ERROR, what cannot be told is INCONCLUSIVE. No
-verdicts at all promote nothing, and one more verdict never turns a refusal into a promotion.
+verdicts at all promote nothing, and one more verdict never turns a refusal into a promotion. A waiver lets a FAIL or an
+INCONCLUSIVE stand for a while without stopping a promotion; the verdict keeps its status and shows the waiver.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gauntlet.core.results import VerdictRecord
+from gauntlet.core.errors import GauntletError
+from gauntlet.core.gate_rules import Waiver
+from gauntlet.core.results import VerdictRecord, WaiverRecord
 
 
 class Status(StrEnum):
@@ -23,6 +26,10 @@ class Status(StrEnum):
     CONFIG_ERROR = "CONFIG_ERROR"
 
 
+# What somebody may answer for: a "no" and a "cannot tell", never a gate that is broken or has nothing to look at.
+WAIVABLE = frozenset({Status.FAIL, Status.INCONCLUSIVE})
+
+_BROKE = "the gate could not be evaluated"
 _GRAVITY = {status: place for place, status in enumerate(Status)}
 
 
@@ -37,9 +44,11 @@ class Verdict:
         measured: What was measured; a PASS must have measured something.
         bound: What it was held against; None where there is nothing to compare with.
         rows: The number of rows that were looked at.
+        interval: Where the measured value lies with some confidence; None where nothing is estimated.
+        waiver: Who answers for a gate that says no, and until when; None if nobody does.
 
     Raises:
-        ValueError: If a PASS lacks its measurement, or one of the numbers is not finite.
+        ValueError: If a PASS lacks its measurement or is waived, or one of the numbers is not finite.
     """
 
     gate: str
@@ -48,10 +57,14 @@ class Verdict:
     measured: float | None = None
     bound: float | None = None
     rows: int | None = None
+    interval: tuple[float, float] | None = None
+    waiver: Waiver | None = None
 
     def __post_init__(self) -> None:
         if not self.sentence:
             raise ValueError(f"{self.gate}: a verdict needs a sentence")
+        if self.waiver is not None and self.status not in WAIVABLE:
+            raise ValueError(f"{self.gate}: {self.status} cannot be waived")
         if self.status is not Status.PASS:
             return
         if not is_number(self.measured):
@@ -60,6 +73,13 @@ class Verdict:
             raise ValueError(f"{self.gate}: PASS, but the bound is {self.bound}")
         if self.rows is not None and self.rows <= 0:
             raise ValueError(f"{self.gate}: PASS, but no row was looked at")
+        if self.interval is not None and not all(map(is_number, self.interval)):
+            raise ValueError(f"{self.gate}: PASS, but the interval is {self.interval}")
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the verdict alone stops a promotion."""
+        return self.status is not Status.PASS and self.waiver is None
 
     def record(self) -> VerdictRecord:
         """Return the verdict as it is written; numbers that are not finite are left out."""
@@ -70,6 +90,8 @@ class Verdict:
             measured=self.measured if is_number(self.measured) else None,
             bound=self.bound if is_number(self.bound) else None,
             rows=self.rows,
+            interval=self.interval if self.interval is not None and all(map(is_number, self.interval)) else None,
+            waiver=None if self.waiver is None else WaiverRecord(**self.waiver.model_dump(mode="json")),
         )
 
 
@@ -106,21 +128,29 @@ def evaluated(gate: str, function: Callable[[], Verdict]) -> Verdict:
     """
     try:
         verdict = function()
+    except GauntletError as error:  # what the gate was given cannot be judged, and it says why
+        return Verdict(gate, Status.CONFIG_ERROR, " ".join(str(error).split()) or "it cannot be judged")
     except Exception as error:  # whatever goes wrong in a gate must not promote
         reason = " ".join(str(error).split())[:300]
-        return Verdict(gate, Status.CONFIG_ERROR, f"the gate could not be evaluated ({type(error).__name__}: {reason})")
+        return Verdict(gate, Status.CONFIG_ERROR, f"{_BROKE} ({type(error).__name__}: {reason})")
     if not isinstance(verdict, Verdict) or verdict.gate != gate:
         return Verdict(gate, Status.CONFIG_ERROR, f"the gate gave no verdict of its own but {verdict!r:.100}")
     return verdict
 
 
+def broke(verdict: Verdict) -> bool:
+    """Say whether a verdict only says that its gate broke: it then tells nothing of the candidate."""
+    return verdict.status is Status.CONFIG_ERROR and verdict.sentence.startswith(_BROKE)
+
+
 def combined(verdicts: Iterable[Verdict]) -> Status:
-    """Return the gravest status of several verdicts; CONFIG_ERROR if there are none."""
-    return max((verdict.status for verdict in verdicts), key=_GRAVITY.__getitem__, default=Status.CONFIG_ERROR)
+    """Return the gravest status of several verdicts; a waived one counts as PASS, and none at all as CONFIG_ERROR."""
+    counted = (verdict.status if verdict.blocks else Status.PASS for verdict in verdicts)
+    return max(counted, key=_GRAVITY.__getitem__, default=Status.CONFIG_ERROR)
 
 
 def promotes(verdicts: Iterable[Verdict]) -> bool:
-    """Say whether a candidate may be promoted: there are verdicts, and each is PASS."""
+    """Say whether a candidate may be promoted: there are verdicts, and each is PASS or waived."""
     return combined(verdicts) is Status.PASS
 
 
@@ -129,5 +159,5 @@ def refusal_of(verdicts: Iterable[Verdict]) -> str | None:
     given = tuple(verdicts)
     if promotes(given):
         return None
-    said = [f"{verdict.sentence} ({verdict.gate})" for verdict in given if verdict.status is not Status.PASS]
+    said = [f"{verdict.sentence} ({verdict.gate})" for verdict in given if verdict.blocks]
     return "; ".join(said) or "no gate said anything of the candidate, and silence promotes nothing"
