@@ -140,18 +140,33 @@ def whole_run(state: State, *, synthetic: bool = False) -> dict[str, Any]:
             reject_all_cost=0.5889, selection_digest="s" * 64,
             curve=tuple(r.CostPoint(threshold=i / 20, cost=0.35 + (i / 20 - 0.25) ** 2) for i in range(21)),
         ),
-        "promote": r.PromoteResult(
+        "package": r.PackageResult(
+            model_uri="models:/m-1", model_digest="d" * 64, files={"MLmodel": "e" * 64}, run_id="package"
+        ),
+        "judge": r.JudgeResult(
             scores=r.TestScores(
                 auc={"forest": 0.7712, "reference_forest": 0.8201, "sweep": 0.8314},
                 roc={"forest": curve, "sweep": curve}, precision_recall={"forest": curve, "sweep": curve},
             ),
             verdicts=(
                 r.VerdictRecord(
-                    gate="beats_baseline", status="PASS", sentence="AUC is above the baseline's.", measured=0.8314,
-                    bound=0.7712, rows=1299,
+                    gate="model::beats_baseline", status="PASS", sentence="AUC is above the baseline's.",
+                    measured=0.8314, bound=0.7712, rows=1299, interval=(0.8, 0.86),
+                ),
+                r.VerdictRecord(
+                    gate="model::calibrated", status="FAIL", sentence="The excess is too great.", measured=0.2,
+                    bound=0.1, rows=1299,
+                    waiver=r.WaiverRecord(
+                        gate="model::calibrated", reason="decided by rank", owner="Ada", until="2999-12-31"
+                    ),
                 ),
             ),
-            champion=version, previous=version.model_copy(update={"version": 2}), bootstrap=False, auc_readback=0.8314,
+            bootstrap=False, incumbent=version.model_copy(update={"version": 2}),
+            evidence=kept(state, "evidence.json", "{}"), evidence_digest="f" * 64,
+        ),
+        "promote": r.PromoteResult(
+            champion=version, previous=version.model_copy(update={"version": 2}), bootstrap=False, sequence=2,
+            auc_readback=0.8314,
         ),
         "score": r.ScoreResult(
             table=table("predictions"), model=version, threshold=0.2512, rows=6497, positives=1490,

@@ -4,9 +4,11 @@ import json
 import subprocess
 import sys
 
+import click
 import pytest
 
-from gauntlet import cli, commands
+from gauntlet import cli
+from gauntlet.commands import opening, road
 from gauntlet.core.errors import DataError, ExitCode, GauntletError, RefusedError, RequirementError
 from gauntlet.core.stage_names import STAGE_NAMES
 from gauntlet.core.state import State
@@ -32,10 +34,10 @@ def _run(capsys, *arguments):
     ],
 )
 def test_every_kind_of_end_has_its_exit_code_and_no_traceback(capsys, monkeypatch, error, code):
-    def fail(**_):
+    def fail(*_arguments, **_options):
         raise error
 
-    monkeypatch.setattr(commands, "run_road", fail)
+    monkeypatch.setattr(road, "run_road", fail)
     found, out, err = _run(capsys, "run")
     assert found == code
     assert out == ""
@@ -72,10 +74,10 @@ def test_a_users_mistake_is_one_message_and_exit_code_2(capsys, monkeypatch, tmp
 
 
 def test_set_reads_values_as_toml_does():
-    overrides = commands._overrides(
+    found = opening.overrides(
         ("a=1", "b.c=0.5", "d=true", "e=words of text", 'f="7"', "g=[1, 2]"), protocol="notebook", seed=3
     )
-    assert overrides == {
+    assert found == {
         "a": 1,
         "b.c": 0.5,
         "d": True,
@@ -88,7 +90,7 @@ def test_set_reads_values_as_toml_does():
 
 
 def test_an_unknown_error_leaves_its_traceback_in_the_log_only(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(commands, "require", lambda *_, **__: None)
+    monkeypatch.setattr(opening, "require", lambda *_, **__: None)
     monkeypatch.setattr("gauntlet.adapters.target.open_target", lambda *_, **__: 1 / 0)
     code, out, err = _run(capsys, "run", "--state", str(tmp_path / "state"))
     assert code == ExitCode.INTERNAL
@@ -99,7 +101,7 @@ def test_an_unknown_error_leaves_its_traceback_in_the_log_only(capsys, monkeypat
 
 
 def test_two_runs_at_once_on_one_state_folder_are_told_apart(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(commands, "require", lambda *_, **__: None)
+    monkeypatch.setattr(opening, "require", lambda *_, **__: None)
     with State(tmp_path).locked():
         code, _, err = _run(capsys, "run", "--state", str(tmp_path))
     assert code == ExitCode.ENVIRONMENT
@@ -110,10 +112,18 @@ def test_every_command_has_help_and_the_help_names_the_exit_codes(capsys):
     code, out, _ = _run(capsys, "--help")
     assert code == 0
     assert "130 interrupted" in out
-    for name in cli.cli.commands:
-        code, out, _ = _run(capsys, name, "--help")
+    for words in _commands(cli.cli):
+        code, out, _ = _run(capsys, *words, "--help")
         assert code == 0
         assert "--json" in out
+
+
+def _commands(group):
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from ([name, *words] for words in _commands(command))
+        else:
+            yield [name]
 
 
 def test_the_help_needs_no_heavy_import():

@@ -3,9 +3,22 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gauntlet.core.grouping import group_rows, split_groups
+from gauntlet.core.errors import DataError
+from gauntlet.core.grouping import (
+    columns_of_split,
+    group_rows,
+    near_repeats_across,
+    split_by_time,
+    split_groups,
+    time_ranks,
+)
 from gauntlet.core.problem import Column, Fractions
+from tests.made_problem import make_problem
+from tests.near_repeats import CHOICES, all_pairs, rows_of
+from tests.near_repeats import COLUMNS as MIXED
 
 pytestmark = pytest.mark.unit
 
@@ -116,3 +129,108 @@ def test_another_seed_gives_another_split():
         for seed in (1, 2)
     )
     assert (first != second).mean() > 0.2
+
+
+def test_rows_that_share_a_key_in_any_column_join_one_group():
+    frame = _frame(*((10.0 * number, 0.5, "red", 1.0) for number in range(5)))
+    keys = pd.DataFrame({"customer": ["a", "b", "a", "c", "d"], "house": [1, 2, 3, 3, 4]})
+    content = [str(number) for number in range(5)]
+    grouping = group_rows(frame, columns=COLUMNS, content=content, near_repeats=True, keys=keys)
+    assert grouping.group[0] == grouping.group[2] == grouping.group[3]  # by customer, then by house
+    assert grouping.count == 3
+    plain = group_rows(frame, columns=COLUMNS, content=content, near_repeats=True)
+    none = group_rows(frame, columns=COLUMNS, content=content, near_repeats=True, keys=keys[[]])
+    assert np.array_equal(plain.group, none.group)
+
+
+def test_a_row_without_a_key_is_refused():
+    frame = _frame((1.0, 0.5, "red", 1.0), (9.0, 0.5, "red", 1.0))
+    with pytest.raises(DataError, match=r"split.groups: customer is missing in 1 of 2 rows"):
+        group_rows(
+            frame,
+            columns=COLUMNS,
+            content=["a", "b"],
+            near_repeats=True,
+            keys=pd.DataFrame({"customer": ["x", None]}),
+        )
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [2019, 2020, 2021, 2020],
+        [1.5, 2.5, 3.5, 2.5],
+        ["2019-12-31", "2020-01-01T05:00:00", "2020-01-01T08:00:00+02:00", "2020-01-01T05:00:00Z"],
+        pd.to_datetime(["2019-12-31", "2020-01-01", "2021-01-01", "2020-01-01"]),
+    ],
+    ids=["years", "numbers", "texts with and without zones", "timestamps"],
+)
+def test_times_are_ranked(values):
+    assert time_ranks(pd.Series(values, name="day")).tolist() == [0, 1, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["2020-01-01", None], "day is missing in 1 of 2 rows"),
+        ([1.0, np.nan], "day is missing in 1 of 2 rows"),
+        ([1.0, np.inf], "day holds inf"),
+        (["2020-01-01", "01/02/2020"], "day holds 01/02/2020"),
+        ([True, False], "day holds"),
+    ],
+)
+def test_what_is_no_time_is_refused(values, message):
+    with pytest.raises(DataError, match=message):
+        time_ranks(pd.Series(values, name="day"))
+
+
+def test_groups_are_cut_by_their_latest_time_and_ties_stay_together():
+    # Group 0 reaches from the first day to the last; groups 1 to 9 have one row a day each, 4 and 5 on one day.
+    group = np.array([0, 0, *range(1, 10)])
+    time = np.array([0, 99, 1, 2, 3, 4, 4, 5, 6, 7, 8])
+    names = split_by_time(group, time, fractions=Fractions())
+    assert names[0] == names[1] == "test"
+    assert names[5] == names[6]
+    assert list(names[2:]) == ["train"] * 7 + ["validation"] * 2
+    shuffle = np.random.default_rng(1).permutation(len(group))
+    assert np.array_equal(split_by_time(group[shuffle] * 7, time[shuffle], fractions=Fractions()), names[shuffle])
+
+
+@given(st.integers(0, 10_000))
+def test_no_row_is_later_than_a_group_of_a_later_split(seed):
+    generator = np.random.default_rng(seed)
+    group, time = generator.integers(0, 60, 200), generator.integers(0, 40, 200)
+    names = split_by_time(group, time, fractions=Fractions())
+    latest = pd.Series(time).groupby(group).transform("max").to_numpy()
+    assert pd.Series(names).groupby(group).nunique().max() == 1
+    for earlier, later in (("train", ("validation", "test")), ("validation", ("test",))):
+        assert time[names == earlier].max() < latest[np.isin(names, later)].min()
+    assert abs((names == "train").mean() - 0.6) < 0.2
+
+
+def test_the_columns_that_the_split_goes_by_are_each_named_once_and_features_are_not():
+    columns = [
+        {"name": "size"},
+        {"name": "shop", "kind": "text", "role": "ignored"},
+        {"name": "day", "kind": "integer", "role": "ignored"},
+        {"name": "left", "kind": "text"},
+    ]
+    split = {"groups": ["shop", "size", "day"], "time": "day"}
+    assert columns_of_split(make_problem(columns=columns, split=split)) == ("shop", "day")
+    assert columns_of_split(make_problem()) == ()
+
+
+@given(st.lists(CHOICES, min_size=2, max_size=25), st.sampled_from([0.0, 1e-6, 0.2]))
+def test_near_repeats_across_splits_are_those_of_comparing_all_pairs(rows, tolerance):
+    frame = rows_of(rows)
+    found = near_repeats_across(frame, columns=MIXED, relative_tolerance=tolerance, most_compared=10_000)
+    assert (found.rows, found.pairs) == (len(frame), len(all_pairs(frame, tolerance=tolerance)))
+    assert (found.example is None) == (found.pairs == 0)
+
+
+def test_near_repeats_too_dense_to_compare_are_not_told():
+    frame = pd.DataFrame({"acid": np.arange(200) / 1000, "salt": 1.0, "colour": "red", "score": 1.0})
+    frame = frame.assign(row_id=[str(number) for number in range(200)], split=["train", "test"] * 100)
+    found = near_repeats_across(frame, columns=COLUMNS, relative_tolerance=0, most_compared=5000)
+    assert found.pairs is None
+    assert found.compared > 5000

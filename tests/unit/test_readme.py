@@ -44,7 +44,11 @@ def parse_gauntlet(words):
     """Parse a gauntlet command as the program would, without running it."""
     group = click.Context(cli.cli, info_name="gauntlet")
     name, command, rest = cli.cli.resolve_command(group, words)
-    return command.make_context(name, list(rest), parent=group)
+    context = command.make_context(name, list(rest), parent=group)
+    if isinstance(command, click.Group):
+        name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+        return command.make_context(name, list(rest), parent=context)
+    return context
 
 
 ALL = [*commands(README), *inline_commands(README)]
@@ -59,7 +63,7 @@ def test_each_gauntlet_command_is_one_that_exists(words):
     # `gauntlet init --positive …` in running text leaves out what the blocks show.
     if words[0] == "init" and "--from" not in words:
         words = [*words, "--from", "table.csv", "--label", "label"]
-    assert parse_gauntlet(words).command.name == words[0]
+    assert parse_gauntlet(words).command.name in words[:2]
 
 
 @pytest.mark.parametrize("words", [["run", "--nonsense"], ["walk"], ["stage", "deploy"], ["run", "--seed", "x"]])
@@ -93,7 +97,7 @@ def test_tox_ini_has_these_environments(tmp_path):
 @pytest.mark.parametrize("words", _starting_with("pytest"), ids=" ".join)
 def test_each_pytest_command_chooses_a_tier_that_has_tests(words):
     assert words[0] == "-m"
-    assert list((ROOT / "tests" / words[1]).glob("test_*.py"))
+    assert list((ROOT / "tests" / words[1].split()[0]).glob("test_*.py"))
 
 
 @pytest.mark.parametrize("words", _starting_with("python"), ids=" ".join)
@@ -131,7 +135,7 @@ def test_links_and_pictures_lead_somewhere():
 
 
 def test_the_tables_name_all_stages_and_exit_codes():
-    rows = re.findall(r"^\| `(\w+)` \|", README.split("## The road")[1].split("## Your own data")[0], re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \|", README.split("## The road")[1].split("\n## ")[0], re.MULTILINE)
     assert tuple(rows) == STAGE_NAMES
     codes = re.findall(r"^\| (\d+) \|", README.split("## Exit codes")[1], re.MULTILINE)
     assert [int(code) for code in codes] == sorted(ExitCode)

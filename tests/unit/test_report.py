@@ -267,14 +267,26 @@ def test_torn_journal_shows_the_trials_that_can_be_read(state: State, problem: P
     assert len([values for values in page.all("path") if "data-trial" in values]) == 10
 
 
-def test_promotion_without_curves_says_so(state: State, problem: Problem) -> None:
+def test_judgement_without_curves_says_so(state: State, problem: Problem) -> None:
     run = made.whole_run(state)
     scores = r.TestScores(auc={"sweep": float("nan")}, roc={}, precision_recall={})
-    run["promote"] = run["promote"].model_copy(update={"scores": scores, "champion": None, "refusal": "the AUC is NaN"})
+    run["judge"] = run["judge"].model_copy(update={"scores": scores, "refusal": "the AUC is NaN"})
+    del run["promote"], run["score"]
     page = Page(written(state, problem, run))
     assert page.texts[0] == "Refused: the AUC is NaN."
-    assert "No curves: promote left none" in page.said("models")
+    assert "No curves: judge left none" in page.said("models")
     assert "not a number" in page.said("models")
+
+
+def test_each_verdict_is_shown_with_its_interval_and_who_answers_for_a_waived_one(
+    state: State, problem: Problem
+) -> None:
+    page = Page(written(state, problem, made.whole_run(state)))
+    said = page.said("verdicts")
+    assert "AUC is above the baseline's." in said
+    assert "0.800 … 0.860" in said
+    assert "Waived until 2999-12-31 by Ada: decided by rank" in said
+    assert "evidence.json" in said
 
 
 def test_equal_inputs_give_equal_bytes_and_other_inputs_do_not(state: State, problem: Problem) -> None:

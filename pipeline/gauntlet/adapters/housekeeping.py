@@ -1,7 +1,7 @@
 """This module provides the cleaning of a state folder: what no current result needs, and its deletion.
 
-Kept are all tables, MLflow's runs and models, the ledger of test reads, the newest run, and the stages that the newest
-run and every run that promoted a champion are made of.
+Kept are all tables, MLflow's runs and models, evidence and ledgers, every frozen choice, the newest run, and the stages
+that the newest run and every run that promoted a champion are made of.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ def superseded(state: State) -> tuple[Garbage, ...]:
     }
     found: list[Garbage] = []
     for folder in sorted((state.root / "stages").glob("*/*")):
+        if folder.parent.name == "select":  # the ledger of test reads names every frozen choice for ever
+            continue
         complete = (folder / "result.json").exists()
         # A stage that is not complete may be a sweep's journal, which the next run goes on from.
         if complete and (folder.parent.name, folder.name) not in keys:

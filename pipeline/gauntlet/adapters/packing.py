@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 
 _EXAMPLE_ROWS = 5
 _SHARED_REQUIREMENTS = ("mlflow", "numpy", "pandas")
-_REQUIREMENTS = {"booster": ("xgboost-cpu",), "forest": ("scikit-learn", "skops")}
+# XGBoost comes under two names: macOS and clusters have the second.
+_XGBOOST = ("xgboost-cpu", "xgboost")
+_REQUIREMENTS = {"booster": (_XGBOOST,), "forest": (("scikit-learn",), ("skops",))}
+# How a fitted model's file is called, by its family.
+_SUFFIXES = {".ubj": "booster", ".skops": "forest"}
 _CODE = Path(__file__).with_name("probability_model.py")
 
 
@@ -66,8 +71,30 @@ def model_signature(problem: Problem) -> ModelSignature:
 
 def requirements(record: ModelRecord) -> list[str]:
     """Return what a serving environment must have, at the versions that the model was made with."""
-    names = (*_SHARED_REQUIREMENTS, *_REQUIREMENTS[record.family])
-    return [f"{name}=={importlib.metadata.version(name)}" for name in names]
+    return [f"{name}=={importlib.metadata.version(name)}" for name in _distributions(record.family)]
+
+
+def needed_distributions(folder: Path) -> tuple[str, ...]:
+    """Return the distributions that a packed model in this folder cannot do without, by the names they have here.
+
+    Args:
+        folder: The packed model's folder; a booster's file ends in ``.ubj``, a forest's in ``.skops``.
+    """
+    families = {_SUFFIXES[path.suffix] for path in folder.rglob("*") if path.suffix in _SUFFIXES}
+    return tuple(dict.fromkeys(name for family in sorted(families) for name in _distributions(family)))
+
+
+def _distributions(family: str) -> list[str]:
+    return [*_SHARED_REQUIREMENTS, *(_installed(names) for names in _REQUIREMENTS[family])]
+
+
+def _installed(names: tuple[str, ...]) -> str:
+    """Return the first of several names of one library under which it is installed; the first of all if none is."""
+    for name in names:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            importlib.metadata.version(name)
+            return name
+    return names[0]
 
 
 def _example_rows(example: pd.DataFrame) -> pd.DataFrame:

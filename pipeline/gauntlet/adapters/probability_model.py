@@ -66,10 +66,14 @@ class ProbabilityModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined,
         return probability
 
     def _matrix(self, frame: pd.DataFrame) -> np.ndarray:
-        """Return the matrix of a frame: float32, NaN where a number is missing, zeros for an unknown text."""
+        """Return the matrix of a frame: float32, NaN where a number is missing, zeros for an unknown text.
+
+        The signature lets nullable columns be left out, and no others: one that is not there has no values.
+        """
         parts: list[np.ndarray] = []
         for column in self._columns:
-            values = frame[column["name"]]
+            name = column["name"]
+            values = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
             if column["kind"] == "number":
                 parts.append(pd.to_numeric(values, errors="raise").to_numpy(dtype=np.float32, na_value=np.nan))
             else:

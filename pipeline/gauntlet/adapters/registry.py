@@ -2,15 +2,21 @@
 
 "There is none" and "it could not be asked" are never confused: the first needs the registry's own word that the model
 does not exist, or a model of which the registry lists the aliases; anything else is an error.
+
+An alias of MLflow has no compare-and-swap, on any target. So the alias ``champion`` moves only under an open claim of
+the promotion ledger, which has one.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
+from gauntlet.adapters.artefact_copies import copied_artefact
 from gauntlet.adapters.tracking import STAGE_KEY_TAG, Tracking
 from gauntlet.core.errors import GauntletError, RefusedError, RequirementError
 from gauntlet.core.results import ModelVersion
@@ -29,6 +35,11 @@ THRESHOLD_TAG = "gauntlet.threshold"
 REPLACES_TAG = "gauntlet.replaces"
 REPLACED_BY_TAG = "gauntlet.replaced_by"
 STATUS_TAG = "gauntlet.status"
+EVIDENCE_TAG = "gauntlet.evidence"
+ARTEFACT_TAG = "gauntlet.artefact_digest"
+
+# What STATUS_TAG says of a version that was, is or was to be champion.
+Status = Literal["candidate", "champion", "archived", "refused"]
 
 _PAGE = 200
 
@@ -77,16 +88,29 @@ class Registry:
             key: The stage's key.
             model_digest: The digest of the model that the version must hold.
         """
+        return self.find_tagged({STAGE_KEY_TAG: key, MODEL_DIGEST_TAG: model_digest})
+
+    def find_tagged(self, tags: Mapping[str, str]) -> ModelVersion | None:
+        """Return the newest complete version that has all these tags; None if none has."""
+        for version, present in self.versions():
+            if tags.items() <= present.items():
+                return version
+        return None
+
+    def versions(self) -> Iterator[tuple[ModelVersion, dict[str, str]]]:
+        """Yield every complete version with its tags, the newest first.
+
+        Raises:
+            RequirementError: If the registry could not be asked.
+        """
         with _asked(f"for the versions of {self.name}"):
-            if self._model() is None:
-                return None
-            for number in self._numbers():
+            numbers = [] if self._model() is None else self._numbers()
+        for number in numbers:
+            with _asked(f"for version {number} of {self.name}"):
                 # Unity Catalog's search gives no tags, so each version is asked for.
                 found = self._client.get_model_version(self.name, str(number))
-                mine = found.tags.get(STAGE_KEY_TAG) == key and found.tags.get(MODEL_DIGEST_TAG) == model_digest
-                if mine and str(found.status) == "READY":
-                    return _known(found)
-        return None
+            if str(found.status) == "READY":
+                yield _known(found), dict(found.tags)
 
     def create(self, *, model_uri: str, tags: Mapping[str, str]) -> ModelVersion:
         """Make a version of a logged model; its tags are there from its first moment.
@@ -98,7 +122,8 @@ class Registry:
         import mlflow  # noqa: PLC0415 - takes seconds to import
 
         self._point()
-        return _known(mlflow.register_model(model_uri, self.name, tags=dict(tags)))
+        with _reached(f"could not make a version of {model_uri}"):
+            return _known(mlflow.register_model(model_uri, self.name, tags=dict(tags)))
 
     def move_alias(self, alias: str, version: ModelVersion, *, expected: ModelVersion | None) -> None:
         """Let an alias name a version, if it still names the expected one.
@@ -115,7 +140,8 @@ class Registry:
         """
         self._require(alias, expected)
         if expected is None or expected.version != version.version:
-            self._client.set_registered_model_alias(self.name, alias, str(version.version))
+            with _reached(f"could not let {alias} name version {version.version} of {self.name}"):
+                self._client.set_registered_model_alias(self.name, alias, str(version.version))
 
     def restore_alias(self, alias: str, version: ModelVersion | None, *, expected: ModelVersion) -> None:
         """Let an alias name what it named before, which may be nothing, if it still names the expected version."""
@@ -123,16 +149,18 @@ class Registry:
             self.move_alias(alias, version, expected=expected)
             return
         self._require(alias, expected)
-        self._client.delete_registered_model_alias(self.name, alias)
+        with _reached(f"could not take the alias {alias} of {self.name} away"):
+            self._client.delete_registered_model_alias(self.name, alias)
 
     def tag(self, version: ModelVersion, tags: Mapping[str, str | None]) -> None:
         """Set tags of a version; None takes a tag away."""
         present = self.tags(version)
-        for name, value in tags.items():
-            if value is None and name in present:
-                self._client.delete_model_version_tag(version.name, str(version.version), name)
-            elif value is not None and present.get(name) != value:
-                self._client.set_model_version_tag(version.name, str(version.version), name, value)
+        with _reached(f"could not tag version {version.version} of {version.name}"):
+            for name, value in tags.items():
+                if value is None and name in present:
+                    self._client.delete_model_version_tag(version.name, str(version.version), name)
+                elif value is not None and present.get(name) != value:
+                    self._client.set_model_version_tag(version.name, str(version.version), name, value)
 
     def uri(self, version: ModelVersion) -> str:
         """Return the address of a version.
@@ -142,13 +170,24 @@ class Registry:
         """
         return f"models:/{version.name}/{version.version}"
 
-    def load(self, version: ModelVersion) -> PyFuncModel:
-        """Load a version."""
-        import mlflow  # noqa: PLC0415 - takes seconds to import
+    @contextmanager
+    def artefact(self, version: ModelVersion) -> Iterator[Path]:
+        """Give a folder with a copy of a version's files; it is gone afterwards.
 
-        self._point()
-        model: PyFuncModel = mlflow.pyfunc.load_model(self.uri(version), suppress_warnings=True)
-        return model
+        Raises:
+            RequirementError: If they cannot be had.
+        """
+        with tempfile.TemporaryDirectory(prefix="gauntlet-model-") as folder:
+            yield copied_artefact(self.tracking, self.uri(version), folder=Path(folder))
+
+    def load(self, version: ModelVersion) -> PyFuncModel:
+        """Load a version.
+
+        Raises:
+            RequirementError: If its files cannot be had.
+        """
+        with self.artefact(version) as folder:
+            return load_folder(folder)
 
     def load_by_alias(self, alias: str) -> tuple[ModelVersion, PyFuncModel]:
         """Load the version that an alias names; the alias is resolved first.
@@ -205,13 +244,26 @@ class Registry:
             )
 
 
+def load_folder(folder: Path) -> PyFuncModel:
+    """Load a model from its files, all of which are read now."""
+    import mlflow  # noqa: PLC0415 - takes seconds to import
+
+    model: PyFuncModel = mlflow.pyfunc.load_model(str(folder), suppress_warnings=True)
+    return model
+
+
 def _known(found: MlflowVersion) -> ModelVersion:
     return ModelVersion(name=str(found.name), version=int(found.version), run_id=str(found.run_id or ""))
 
 
-@contextmanager
-def _asked(what: str) -> Iterator[None]:
+def _asked(what: str) -> AbstractContextManager[None]:
     """Turn whatever goes wrong while the registry is asked into one clear error."""
+    return _reached(f"could not be asked {what}")
+
+
+@contextmanager
+def _reached(fault: str) -> Iterator[None]:
+    """Turn whatever goes wrong between here and the registry into one clear error, which begins with the fault."""
     try:
         yield
     except GauntletError:
@@ -219,6 +271,6 @@ def _asked(what: str) -> Iterator[None]:
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
         raise RequirementError(
-            f"the model registry could not be asked {what} ({type(error).__name__}: {reason}); nothing is assumed in "
-            "its place: see to the registry and run again"
+            f"the model registry {fault} ({type(error).__name__}: {reason}); nothing is assumed in its place: see to "
+            "the registry and run again"
         ) from error

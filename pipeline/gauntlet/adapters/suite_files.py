@@ -13,7 +13,7 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path, PurePosixPath
 from types import ModuleType
@@ -47,11 +47,13 @@ class Expectation:
         name: ``column::rule``, unique in the suite; ``table::rule`` where it is about the table as a whole.
         type: Great Expectations' name of it.
         kwargs: Its arguments.
+        why: Why it is asked, for people (``why`` in its ``meta``); empty where the suite does not say.
     """
 
     name: str
     type: str
     kwargs: Mapping[str, Any]
+    why: str = field(default="", compare=False)
 
     @property
     def rule(self) -> str:
@@ -132,7 +134,12 @@ def load_suite(path: Path) -> Suite:
         name=document["name"],
         digest=digest(document),
         expectations=tuple(
-            Expectation(name=name, type=entry["type"], kwargs=entry.get("kwargs", {}))
+            Expectation(
+                name=name,
+                type=entry["type"],
+                kwargs=entry.get("kwargs", {}),
+                why=str(entry.get("meta", {}).get("why", "")),
+            )
             for name, entry in zip(names, entries, strict=True)
         ),
     )

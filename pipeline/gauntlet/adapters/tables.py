@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote, urlsplit
 
-from gauntlet.core.canonical import digest
+from gauntlet.core.canonical import digest, file_digest
 from gauntlet.core.problem import Names
 from gauntlet.core.results import TableRef
 from gauntlet.core.state import write_atomically
@@ -34,6 +35,12 @@ class Tables(Protocol):
 
     def exists(self, table: TableRef) -> bool:
         """Say whether that version can still be read, without starting Spark."""
+
+    def file_digests(self, table: TableRef) -> dict[str, str]:
+        """Return the SHA-256 of each data file of that version, by its path relative to ``folder``."""
+
+    def folder(self, table: TableRef) -> Path:
+        """Return the folder that the table's files lie in."""
 
     def location(self, table: TableRef) -> str:
         """Return how SQL names the table, for people and queries."""
@@ -67,6 +74,14 @@ class DeltaTables:
     def exists(self, table: TableRef) -> bool:
         """Say whether the version's commit is in the table's log."""
         return (self._path(table.name) / "_delta_log" / f"{table.version:020d}.json").exists()
+
+    def file_digests(self, table: TableRef) -> dict[str, str]:
+        """Return the SHA-256 of each data file of a Delta version; its log is asked which files they are."""
+        return _file_digests(self._path(table.name), self.read(table).inputFiles())
+
+    def folder(self, table: TableRef) -> Path:
+        """Return the table's folder."""
+        return self._path(table.name)
 
     def location(self, table: TableRef) -> str:
         """Return the table's SQL name."""
@@ -103,6 +118,14 @@ class ParquetTables:
         """Say whether the version is complete."""
         return (self._path(table.name) / f"{table.version}.json").exists()
 
+    def file_digests(self, table: TableRef) -> dict[str, str]:
+        """Return the SHA-256 of each data file of a version."""
+        return _file_digests(self._path(table.name), self.read(table).inputFiles())
+
+    def folder(self, table: TableRef) -> Path:
+        """Return the table's folder."""
+        return self._path(table.name)
+
     def location(self, table: TableRef) -> str:
         """Return the version's SQL name."""
         return f"parquet.`{self._path(table.name)}/version={table.version}`"
@@ -112,6 +135,11 @@ class ParquetTables:
 
     def _path(self, name: str) -> Path:
         return self.root / self.names.catalog / self.names.schema_name / name
+
+
+def _file_digests(folder: Path, files: Sequence[str]) -> dict[str, str]:
+    paths = [Path(unquote(urlsplit(file).path)) for file in files]
+    return {path.relative_to(folder).as_posix(): file_digest(path) for path in sorted(paths)}
 
 
 def fingerprint(frame: DataFrame) -> tuple[int, str]:

@@ -20,6 +20,8 @@ from gauntlet.core.state import State
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from gauntlet.adapters.promotion_ledger import PromotionLedger
+
 
 class Target(Protocol):
     """What a stage may ask of the place where it runs."""
@@ -41,6 +43,10 @@ class Target(Protocol):
         """Its MLflow tracking and registry."""
 
     @property
+    def ledger(self) -> PromotionLedger:
+        """Its promotion ledger, the authority on who is champion."""
+
+    @property
     def workers(self) -> int | None:
         """How many of its tasks may run at once; None where nobody said. It changes how long, and no result."""
 
@@ -50,6 +56,9 @@ class Target(Protocol):
 
     def spark(self) -> SparkSession:
         """Return its Spark session, started at the first call."""
+
+    def spark_settings(self) -> dict[str, str]:
+        """Return the settings that its session is started with."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,13 @@ class LocalTarget:
             artifact_location=str(folder / "artifacts"),
         )
 
+    @cached_property
+    def ledger(self) -> PromotionLedger:
+        """A SQLite file in the state folder; its primary key is the atomic primitive."""
+        from gauntlet.adapters.promotion_ledger import PromotionLedger  # noqa: PLC0415 - not every command needs it
+
+        return PromotionLedger(self.state.promotions.resolve())
+
     @property
     def not_checked(self) -> tuple[str, ...]:
         """Delta, where its jars could not be had."""
@@ -100,12 +116,13 @@ class LocalTarget:
             return ()
         return ("Tables are Parquet, not Delta: Delta's jars could not be had (see `gauntlet doctor`).",)
 
+    def spark_settings(self) -> dict[str, str]:
+        """Return the settings of the local session."""
+        return local_settings(jars=self._jars, warehouse=self.state.root.resolve() / "warehouse", workers=self.workers)
+
     @cached_property
     def _session(self) -> SparkSession:
-        settings = local_settings(
-            jars=self._jars, warehouse=self.state.root.resolve() / "warehouse", workers=self.workers
-        )
-        return open_local_session(settings)
+        return open_local_session(self.spark_settings())
 
     @cached_property
     def _jars(self) -> tuple[Path, ...]:

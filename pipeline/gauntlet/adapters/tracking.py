@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gauntlet.core.errors import RequirementError
+
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
@@ -69,6 +71,26 @@ class Tracking:
         marks = {STAGE_TAG: stage, STAGE_KEY_TAG: key, **(tags or {})}
         with mlflow.start_run(experiment_id=self.experiment_id, run_name=stage, tags=marks) as run:
             yield run
+
+    def local_copy(self, uri: str) -> Path:
+        """Return the folder of a model's files: the files themselves where they are on this machine, else a copy.
+
+        Raises:
+            RequirementError: If they cannot be had.
+        """
+        import mlflow  # noqa: PLC0415 - takes seconds to import
+
+        _ = self.client
+        mlflow.set_tracking_uri(self.tracking_uri)
+        mlflow.set_registry_uri(self.registry_uri)
+        try:
+            return Path(mlflow.artifacts.download_artifacts(uri, tracking_uri=self.tracking_uri))
+        except Exception as error:
+            reason = " ".join(str(error).split())[:300]
+            raise RequirementError(
+                f"the files of {uri} cannot be had ({type(error).__name__}: {reason}); see to MLflow's store, or pack "
+                "the model again with --from package"
+            ) from error
 
     def discard_runs(self, key: str) -> None:
         """Delete the runs made under a key, children included."""

@@ -56,7 +56,7 @@ class _Forests:
         """Read the rows, and learn the encoding on the training rows."""
         train, selection = read_split(context, split, "train"), read_split(context, split, split.selection)
         if split.protocol == "notebook":
-            train = _in_the_tutorials_order(train, split, context.problem.split.notebook)
+            train = in_the_tutorials_order(train, split, context.problem.split.notebook)
         encoding = learn_encoding(train.features, context.problem.features)
         path = context.folder / "encoding.json"
         write_atomically(path, encoding.model_dump_json())
@@ -64,11 +64,7 @@ class _Forests:
 
     def fit(self, name: str, *, trees: int, seed: int) -> ModelRecord:
         """Fit a forest, write it into the stage's folder, and judge it."""
-        # Each tree has its own seed, so the number of threads changes nothing; scikit-learn takes integers only.
-        forest = RandomForestClassifier(n_estimators=trees, random_state=seed, n_jobs=os.cpu_count() or 1)
-        forest.fit(encode(self.train.features, self.encoding), self.train.label)
-        # While predicting, threads would add up the trees' answers in any order, and the last bits would differ.
-        forest.set_params(n_jobs=None)
+        forest = fit_forest(self.train, self.encoding, trees=trees, seed=seed)
         path = self.context.folder / f"{name}.skops"
         save_forest(forest, path)
         probability = forest.predict_proba(encode(self.selection.features, self.encoding))[:, 1]
@@ -83,7 +79,16 @@ class _Forests:
         )
 
 
-def _in_the_tutorials_order(train: Rows, split: SplitResult, rule: NotebookSplit) -> Rows:
+def fit_forest(train: Rows, encoding: Encoding, *, trees: int, seed: int) -> RandomForestClassifier:
+    """Return a forest fitted on training rows; the same one for the same seed, bit for bit."""
+    # Each tree has its own seed, so the number of threads changes nothing; scikit-learn takes integers only.
+    forest = RandomForestClassifier(n_estimators=trees, random_state=seed, n_jobs=os.cpu_count() or 1)
+    forest.fit(encode(train.features, encoding), train.label)
+    # While predicting, threads would add up the trees' answers in any order, and the last bits would differ.
+    return forest.set_params(n_jobs=None)
+
+
+def in_the_tutorials_order(train: Rows, split: SplitResult, rule: NotebookSplit) -> Rows:
     """Return training rows in the order in which ``train_test_split`` dealt them to the tutorial.
 
     A forest draws rows by their place, so its figures hang on that order. ``read_split`` gives the order of the files;

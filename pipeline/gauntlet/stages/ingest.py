@@ -14,6 +14,7 @@ from gauntlet.adapters.origins import Fetched, fetch
 from gauntlet.adapters.source_frames import source_texts
 from gauntlet.adapters.typed_rows import content_digest, label_expression, typed_from_columns, typed_rows
 from gauntlet.core.errors import DataError
+from gauntlet.core.grouping import columns_of_split
 from gauntlet.core.origins import SyntheticOrigin
 from gauntlet.core.problem import Problem
 from gauntlet.core.results import IngestResult, TableRef
@@ -205,7 +206,10 @@ def _write_raw(context: StageContext, placed: DataFrame, *, synthetic: bool) -> 
 
 
 def _write_curated(context: StageContext, raw: TableRef) -> TableRef:
-    """Write the rows as a model takes them: numbers, whole numbers and booleans as doubles, texts as they are."""
+    """Write the rows as a model takes them: numbers, whole numbers and booleans as doubles, texts as they are.
+
+    Columns that the split goes by and that are no features are kept beside them, as they came.
+    """
     problem = context.problem
     features = [
         F.col(column.name) if column.kind == "text" else F.col(column.name).cast("double").alias(column.name)
@@ -213,7 +217,7 @@ def _write_curated(context: StageContext, raw: TableRef) -> TableRef:
     ]
     label = label_expression(problem.label, F.col(problem.label.column))
     curated = context.target.tables.read(raw).select(
-        "row_id", "source", "source_row", *features, label.alias("label"), "synthetic"
+        "row_id", "source", "source_row", *features, *columns_of_split(problem), label.alias("label"), "synthetic"
     )
     return context.target.tables.write("curated", curated, note={"stage": "ingest", "key": context.key})
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import mlflow
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - pyspark's own convention
 
+from gauntlet.adapters.artefact import quiet_mlflow
 from gauntlet.adapters.registry import CHAMPION, THRESHOLD_TAG, Registry
 from gauntlet.adapters.suites import check_table, find_suite, load_suite
 from gauntlet.core.errors import RefusedError
@@ -20,6 +24,7 @@ from gauntlet.core.results import (
     SuiteOutcome,
     TableRef,
 )
+from gauntlet.stages.candidate import Artefact
 from gauntlet.stages.context import StageContext
 from gauntlet.stages.expectations import refusal_sentence
 from gauntlet.stages.tags import source_tags
@@ -46,7 +51,8 @@ def score(context: StageContext, *, ingest: IngestResult, promote: PromoteResult
     with context.target.tracking.stage_run("score", key=context.key, tags=source_tags(ingest)) as run:
         run_id = str(run.info.run_id)
         note = {"stage": "score", "key": context.key, "run": run_id}
-        scored = _scored(context, ingest, version, threshold=threshold, run_id=run_id)
+        stamp = ModelStamp(version.name, str(version.version), threshold, run_id)
+        scored = _scored(context, ingest, lambda struct: F.call_function(SQL_FUNCTION, struct), stamp)
         staged = context.target.tables.write(STAGING, scored, note=note)
         rows = context.target.tables.read(staged)
         outcome = check_table(rows, suite, table=PREDICTIONS)
@@ -68,8 +74,7 @@ def score(context: StageContext, *, ingest: IngestResult, promote: PromoteResult
 def register_probability(context: StageContext, registry: Registry, version: ModelVersion) -> None:
     """Make a version usable in SQL: ``SELECT gauntlet_probability(struct(alcohol, …)) FROM …``."""
     spark = context.target.spark()
-    udf = mlflow.pyfunc.spark_udf(spark, model_uri=registry.uri(version), result_type="double", env_manager="local")
-    spark.udf.register(SQL_FUNCTION, udf)
+    spark.udf.register(SQL_FUNCTION, spark_function(spark, registry.uri(version)))
 
 
 def _champion(registry: Registry, promote: PromoteResult) -> ModelVersion:
@@ -97,20 +102,43 @@ def _threshold(registry: Registry, version: ModelVersion, select: SelectResult) 
     return float(text)
 
 
+def scored_by(context: StageContext, ingest: IngestResult, artefact: Artefact, *, threshold: float) -> DataFrame:
+    """Return the curated rows as an artefact would score them once it is champion; nothing is written."""
+    udf = spark_function(context.target.spark(), str(artefact.folder))
+    return _scored(
+        context, ingest, udf, ModelStamp(context.target.names.registered_model, "candidate", threshold, "none")
+    )
+
+
+def spark_function(spark: SparkSession, model_uri: str) -> Any:
+    """Return a model as a Spark UDF of one struct of features, which gives one double."""
+    with quiet_mlflow():
+        return mlflow.pyfunc.spark_udf(spark, model_uri=model_uri, result_type="double", env_manager="local")
+
+
+@dataclass(frozen=True)
+class ModelStamp:
+    """What every scored row says of how it was scored."""
+
+    name: str
+    version: str
+    threshold: float
+    run_id: str
+
+
 def _scored(
-    context: StageContext, ingest: IngestResult, version: ModelVersion, *, threshold: float, run_id: str
+    context: StageContext, ingest: IngestResult, udf: Callable[[Column], Column], stamp: ModelStamp
 ) -> DataFrame:
-    features = ", ".join(f"`{column.name}`" for column in context.problem.features)
-    probability = F.expr(f"{SQL_FUNCTION}(struct({features}))")
+    probability = udf(F.struct(*[F.col(f"`{column.name}`") for column in context.problem.features]))
     curated = context.target.tables.read(ingest.curated)
     return curated.select("row_id", probability.alias("probability"), "synthetic").select(
         "row_id",
         "probability",
-        (F.col("probability") >= F.lit(threshold)).cast("int").alias("decision"),
-        F.lit(threshold).alias("threshold"),
-        F.lit(version.name).alias("model_name"),
-        F.lit(str(version.version)).alias("model_version"),
-        F.lit(run_id).alias("run_id"),
+        (F.col("probability") >= F.lit(stamp.threshold)).cast("int").alias("decision"),
+        F.lit(stamp.threshold).alias("threshold"),
+        F.lit(stamp.name).alias("model_name"),
+        F.lit(stamp.version).alias("model_version"),
+        F.lit(stamp.run_id).alias("run_id"),
         F.lit(datetime.now(UTC)).alias("scored_at"),
         "synthetic",
     )

@@ -1,4 +1,4 @@
-"""This module provides the split: honest (repeats stay together) or the tutorial's own, kept bug for bug."""
+"""This module provides the split: honest (what belongs together stays together) or the tutorial's, kept bug for bug."""
 
 from __future__ import annotations
 
@@ -8,39 +8,42 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from gauntlet.core.errors import DataError
-from gauntlet.core.grouping import Grouping, group_rows, split_groups
-from gauntlet.core.problem import Problem, SplitName
+from gauntlet.core.grouping import (
+    SPLIT_ORDER,
+    Grouping,
+    columns_of_split,
+    group_rows,
+    split_by_time,
+    split_groups,
+    time_ranks,
+)
+from gauntlet.core.problem import Problem
 from gauntlet.core.results import IngestResult, SplitResult, TableRef
 from gauntlet.stages.context import StageContext
-
-_ORDER: tuple[SplitName, ...] = ("train", "validation", "test")
 
 
 def split(context: StageContext, *, ingest: IngestResult) -> SplitResult:
     """Divide the curated rows into train, validation and test, and write them as table ``split``.
 
-    Under ``honest`` rows that repeat each other exactly, or lie within one measuring unit on every feature, stay in one
-    split. Under ``notebook`` rows are divided at random as the tutorial does, repeats across, and models are chosen on
-    test; such a run is for comparison and never promoted.
+    Under ``honest`` rows that repeat each other exactly, lie within one measuring unit on every feature, or share a
+    value of ``split.groups`` stay in one split. With ``split.time`` no training row is later than a group of a later
+    split, and the splits are not stratified by label. Under ``notebook`` rows are divided at random as the tutorial
+    does, repeats across, and models are chosen on test; such a run is for comparison and never promoted.
 
     Raises:
-        DataError: If a split would be left without rows of both classes.
+        DataError: If a split would be left without rows of both classes, or a value of ``split.groups`` or
+            ``split.time`` is missing.
     """
     problem = context.problem
     rows = _collect(context, ingest)
     features = rows[[column.name for column in problem.features]]
-    grouping = group_rows(
-        features,
-        columns=problem.features,
-        content=[identifier.rsplit("-", 1)[0] for identifier in rows["row_id"]],
-        near_repeats=problem.split.near_repeats,
-    )
+    grouping = _grouping(rows, problem)
     notebook = problem.split.protocol == "notebook"
-    names = _notebook_split(rows, problem) if notebook else _honest_split(rows, grouping, context)
+    names = _names(rows, grouping, context)
     _require_both_classes(names, rows["label"].to_numpy(), notebook=notebook)
     assigned = _assigned(rows, grouping, names)
     table = _write(context, ingest, assigned)
-    present = [name for name in _ORDER if (names == name).any()]
+    present = [name for name in SPLIT_ORDER if (names == name).any()]
     return SplitResult(
         protocol=problem.split.protocol,
         synthetic=ingest.source.synthetic,
@@ -56,9 +59,36 @@ def split(context: StageContext, *, ingest: IngestResult) -> SplitResult:
     )
 
 
+def split_names(rows: pd.DataFrame, context: StageContext) -> NDArray[np.str_]:
+    """Return the name of each row's split when the rows come in this order; nothing is written.
+
+    Args:
+        rows: ``row_id``, ``label``, the features, and the columns that ``split.groups`` and ``split.time`` name.
+        context: The asking stage's context.
+    """
+    return _names(rows, _grouping(rows, context.problem), context)
+
+
+def _names(rows: pd.DataFrame, grouping: Grouping, context: StageContext) -> NDArray[np.str_]:
+    if context.problem.split.protocol == "notebook":
+        return _notebook_split(rows, context.problem)
+    return _honest_split(rows, grouping, context)
+
+
+def _grouping(rows: pd.DataFrame, problem: Problem) -> Grouping:
+    return group_rows(
+        rows[[column.name for column in problem.features]],
+        columns=problem.features,
+        content=[identifier.rsplit("-", 1)[0] for identifier in rows["row_id"]],
+        near_repeats=problem.split.near_repeats,
+        keys=None if problem.split.protocol == "notebook" else rows[list(problem.split.groups)],
+    )
+
+
 def _collect(context: StageContext, ingest: IngestResult) -> pd.DataFrame:
     features = [column.name for column in context.problem.features]
-    frame = context.target.tables.read(ingest.curated).select("row_id", "source", "source_row", "label", *features)
+    kept = ["row_id", "source", "source_row", "label", *features, *columns_of_split(context.problem)]
+    frame = context.target.tables.read(ingest.curated).select(*kept)
     rows: pd.DataFrame = frame.toPandas()
     sources = {source.name: index for index, source in enumerate(context.problem.sources)}
     # A generated row's source is named like the file it stands in for, so one order serves all origins.
@@ -67,11 +97,14 @@ def _collect(context: StageContext, ingest: IngestResult) -> pd.DataFrame:
 
 
 def _honest_split(rows: pd.DataFrame, grouping: Grouping, context: StageContext) -> NDArray[np.str_]:
+    rule = context.problem.split
+    if rule.time is not None:
+        return split_by_time(grouping.group, time_ranks(rows[rule.time]), fractions=rule.fractions)
     return split_groups(
         grouping.group,
         rows["label"].to_numpy(dtype=np.int8),
         order=list(rows["row_id"]),
-        fractions=context.problem.split.fractions,
+        fractions=rule.fractions,
         generator=context.seeds.generator("split"),
     )
 
@@ -85,7 +118,7 @@ def _notebook_split(rows: pd.DataFrame, problem: Problem) -> NDArray[np.str_]:
 
 
 def _require_both_classes(names: NDArray[np.str_], label: NDArray[np.int8], *, notebook: bool) -> None:
-    for name in ("train", "test") if notebook else _ORDER:
+    for name in ("train", "test") if notebook else SPLIT_ORDER:
         classes = np.unique(label[names == name])
         if len(classes) < 2:
             raise DataError(
@@ -119,7 +152,7 @@ def _repeats_across(features: pd.DataFrame, names: NDArray[np.str_]) -> int:
     """Count the rows of a later split whose features stand in an earlier one too."""
     keys = pd.util.hash_pandas_object(features, index=False).to_numpy()
     count, seen = 0, np.empty(0, dtype=keys.dtype)
-    for name in _ORDER:
+    for name in SPLIT_ORDER:
         mine = keys[names == name]
         count += int(np.isin(mine, seen).sum())
         seen = np.concatenate([seen, mine])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from gauntlet.core.errors import RefusedError
 from gauntlet.core.problem import SplitName
 from gauntlet.core.results import SplitResult
+from gauntlet.core.test_reads import record_test_read
 from gauntlet.stages.context import StageContext
 
 
@@ -55,24 +54,23 @@ def open_test_split(context: StageContext, split: SplitResult, *, selection_dige
     Raises:
         RefusedError: If no frozen choice of that digest is in the state folder.
     """
-    if not any(_frozen(context, selection_digest)):
+    if selection_digest not in frozen_selections(context):
         raise RefusedError(f"the test split opens for a frozen choice only, and {selection_digest[:12]} is none")
-    entry = {
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "split": split.table.fingerprint,
-        "selection": selection_digest,
-        "reason": reason,
-        "stage_key": context.key,
-    }
-    with context.state.test_reads.open("a", encoding="utf-8") as ledger:
-        ledger.write(json.dumps(entry) + "\n")
+    record_test_read(
+        context.state.test_reads,
+        split=split.table.fingerprint,
+        selection=selection_digest,
+        reason=reason,
+        stage_key=context.key,
+    )
     return _read(context, split, "test")
 
 
-def _frozen(context: StageContext, selection_digest: str) -> list[Any]:
+def frozen_selections(context: StageContext) -> frozenset[str]:
+    """Return the digests of all frozen choices in the state folder."""
     results = (context.state.root / "stages" / "select").glob("*/result.json")
     documents = (json.loads(path.read_text(encoding="utf-8")) for path in results)
-    return [d for d in documents if d["result"]["selection_digest"] == selection_digest]
+    return frozenset(str(document["result"]["selection_digest"]) for document in documents)
 
 
 def _read(context: StageContext, split: SplitResult, name: SplitName) -> Rows:

@@ -1,0 +1,118 @@
+"""This module provides gates: documented functions from a candidate to a verdict, and the saboteurs that test them.
+
+A gate that breaks, or answers with anything but its own verdict, is CONFIG_ERROR. A saboteur breaks a sound candidate
+in the way that a gate is there for; a gate that then passes is itself broken.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from gauntlet.core.problem import Problem
+from gauntlet.core.verdict import Verdict, evaluated
+from gauntlet.stages.candidate import Candidate
+
+GateFunction = Callable[[Candidate], Verdict]
+SabotageFunction = Callable[[Candidate], Candidate]
+
+
+def _always(_problem: Problem) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One gate.
+
+    Attributes:
+        name: Its name, ``family::rule``; also the pytest item's.
+        function: What judges.
+        guards: What it guards, for people: the function's docstring.
+        remedy: What to do when it says no, for people.
+        bounds: The keys of the problem file that set its bounds.
+        needs: The parts of a candidate that it cannot do without.
+        slow: Whether it fits models again; such gates form the group ``slow``.
+        applies: Whether a problem has what it guards.
+    """
+
+    name: str
+    function: GateFunction
+    guards: str
+    remedy: str
+    bounds: tuple[str, ...] = ()
+    needs: frozenset[str] = frozenset()
+    slow: bool = False
+    applies: Callable[[Problem], bool] = _always
+
+    def __call__(self, candidate: Candidate) -> Verdict:
+        """Return the gate's verdict on a candidate; whatever goes wrong in it is CONFIG_ERROR."""
+        return evaluated(self.name, partial(self.function, candidate))
+
+
+def gate(  # noqa: PLR0913 - what a gate is documented by, each by name
+    name: str,
+    *,
+    remedy: str,
+    bounds: tuple[str, ...] = (),
+    needs: tuple[str, ...] = (),
+    slow: bool = False,
+    applies: Callable[[Problem], bool] = _always,
+) -> Callable[[GateFunction], Gate]:
+    """Make a gate of a function; its docstring says what it guards.
+
+    Args:
+        name: The gate's name, ``family::rule``.
+        remedy: What to do when it says no.
+        bounds: The keys of the problem file that set its bounds, such as ``gates.model.minimum_auc``.
+        needs: The parts of a candidate that it cannot do without.
+        slow: Whether it fits models again.
+        applies: Whether a problem has what it guards.
+    """
+
+    def made(function: GateFunction) -> Gate:
+        guards = inspect.getdoc(function) or ""
+        if not guards:
+            raise ValueError(f"{name}: a gate's function needs a docstring that says what it guards")
+        return Gate(name, function, guards, remedy, bounds, frozenset(needs), slow, applies)
+
+    return made
+
+
+@dataclass(frozen=True)
+class Saboteur:
+    """A way to break a candidate on purpose.
+
+    Attributes:
+        name: What it does, in lower case with underscores: ``test_rows_copied_into_train``.
+        gate: The gate that must catch it.
+        function: Breaks a sound candidate; the candidate that it is given stays as it is.
+        breaks: What it does, for people: the function's docstring.
+    """
+
+    name: str
+    gate: str
+    function: SabotageFunction
+    breaks: str
+
+    def __call__(self, candidate: Candidate) -> Candidate:
+        """Return the candidate, broken."""
+        return self.function(candidate)
+
+
+def saboteur(gate_name: str) -> Callable[[SabotageFunction], Saboteur]:
+    """Make a saboteur of a function; its name and docstring say what it breaks.
+
+    Args:
+        gate_name: The gate that must catch it.
+    """
+
+    def made(function: SabotageFunction) -> Saboteur:
+        breaks = inspect.getdoc(function) or ""
+        if not breaks:
+            raise ValueError(f"{function.__name__}: a saboteur needs a docstring that says what it breaks")
+        return Saboteur(function.__name__, gate_name, function, breaks)
+
+    return made

@@ -1,0 +1,92 @@
+"""This module provides what the gates on the model share: checked answers, and the words for intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gauntlet.core.errors import DataError
+from gauntlet.core.problem import SplitName
+from gauntlet.core.statistics.intervals import Interval, normal_quantile
+from gauntlet.core.statistics.rows import probability_rows
+from gauntlet.stages.candidate import Candidate, JudgedModel
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a model says of the rows of a split, checked.
+
+    Attributes:
+        probability: One probability a row, finite and between 0 and 1.
+        label: One 0 or 1 a row, both classes among them.
+    """
+
+    probability: NDArray[np.float64]
+    label: NDArray[np.int8]
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(self.label)
+
+
+def model_of(candidate: Candidate, name: str) -> JudgedModel:
+    """Return one of the candidate's models.
+
+    Raises:
+        DataError: If there is none of that name.
+    """
+    if name not in candidate.models:
+        known = ", ".join(candidate.models) or "none"
+        raise DataError(f"the candidate has no model {name!r}; known: {known}")
+    return candidate.models[name]
+
+
+def answered(candidate: Candidate, model: JudgedModel, split: SplitName = "test") -> Answered:
+    """Return what a model says of the rows of a split.
+
+    Raises:
+        DataError: If there are no rows or rows of one class only, or the answers are no probabilities.
+    """
+    try:
+        return Answered(*probability_rows(candidate.answers(model, split), candidate.splits.rows(split).label))
+    except DataError as error:
+        raise DataError(f"{model.name} on {split}: {error}") from error
+
+
+def chosen_on(candidate: Candidate, split: SplitName = "test") -> Answered:
+    """Return what the chosen model says of the rows of a split.
+
+    Raises:
+        DataError: As ``model_of`` and ``answered`` do.
+    """
+    return answered(candidate, model_of(candidate, candidate.chosen), split)
+
+
+def threshold_of(candidate: Candidate) -> float:
+    """Return the threshold that rows are decided by.
+
+    Raises:
+        DataError: If the candidate has none.
+    """
+    if candidate.threshold is None:
+        raise DataError("the candidate has no threshold, so it decides nothing; choose one on the selection split")
+    return candidate.threshold
+
+
+def confidence_of(candidate: Candidate) -> float:
+    """Return the confidence of two-sided intervals, so that each end is a one-sided bound of level alpha."""
+    return 1 - 2 * candidate.problem.gates.model.alpha
+
+
+def normal_interval(value: float, standard_error: float, *, confidence: float) -> Interval:
+    """Return the normal interval around an estimate."""
+    reach = normal_quantile((1 + confidence) / 2) * standard_error
+    return value - reach, value + reach
+
+
+def spoken(interval: Interval, *, confidence: float) -> str:
+    """Return an interval in words, such as ``90% interval 0.7957 to 0.8398``."""
+    return f"{confidence:.0%} interval {interval[0]:.4f} to {interval[1]:.4f}"
