@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,31 +16,45 @@ import pandas as pd
 import pytest
 import xgboost
 
+from gauntlet.adapters.evidence_store import evidence_path
 from gauntlet.adapters.registry import Registry
+from gauntlet.adapters.signing_keys import SigningKeys
+from gauntlet.adapters.suite_files import Suite
 from gauntlet.adapters.target import LocalTarget
 from gauntlet.core.encoding import encode, learn_encoding
+from gauntlet.core.envelope import seal
+from gauntlet.core.evidence import IncumbentEvidence, statement
 from gauntlet.core.problem import Problem
 from gauntlet.core.problem_file import load_problem
+from gauntlet.core.progress import Progress
+from gauntlet.core.promotions import Promotion
 from gauntlet.core.results import (
     BaselineResult,
-    CheckOutcome,
     DataSource,
-    ExpectationsResult,
     IngestResult,
+    JudgeResult,
     ModelRecord,
+    PackageResult,
+    PromoteResult,
     ScoreResult,
     SelectResult,
     SplitResult,
-    SuiteOutcome,
     SweepResult,
     TableRef,
 )
 from gauntlet.core.scores import auc
-from gauntlet.core.state import State
-from gauntlet.gates.promotion import judge
+from gauntlet.core.state import State, write_bytes_atomically
+from gauntlet.core.verdict import Status, Verdict
+from gauntlet.stages.audit import Audit, audit
 from gauntlet.stages.baseline import baseline
+from gauntlet.stages.candidate import Candidate
+from gauntlet.stages.champions import Champions, number_of, open_champions
 from gauntlet.stages.context import StageContext
-from gauntlet.stages.promote import promote
+from gauntlet.stages.evidence_check import Conditions
+from gauntlet.stages.judge import judge
+from gauntlet.stages.package import package
+from gauntlet.stages.promote import promote, promote_on_evidence
+from gauntlet.stages.rollback import roll_back
 from gauntlet.stages.score import score
 from gauntlet.stages.select import select
 from gauntlet.stages.training_rows import Rows, read_split
@@ -83,11 +100,39 @@ def fit_booster(context: StageContext, train: Rows, selection: Rows, *, rounds: 
 
 
 @dataclass(frozen=True)
+class MadeGates:
+    """Gates that say what they are told, whatever the candidate."""
+
+    status: Status = Status.PASS
+    gates: tuple[str, ...] = ("model::made", "split::made")
+
+    def verdicts(self, candidate: Candidate, *, progress: Progress) -> tuple[Verdict, ...]:
+        """Return one verdict a gate."""
+        return tuple(Verdict(gate, self.status, "it says so", measured=1.0) for gate in self.gates)
+
+    def names(self, problem: Problem, *, suites: Mapping[str, Suite]) -> tuple[str, ...]:
+        """Return the gates' names."""
+        return self.gates
+
+
+PASSING = MadeGates()
+
+
+@dataclass(frozen=True)
 class Choice:
     """A frozen choice, and what it was made from."""
 
     baseline: BaselineResult
     select: SelectResult
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A choice that was packed and judged."""
+
+    choice: Choice
+    package: PackageResult
+    judge: JudgeResult
 
 
 @dataclass(frozen=True)
@@ -98,7 +143,6 @@ class World:
     problem: Problem
     ingest: IngestResult
     split: SplitResult
-    expectations: ExpectationsResult
     weak: Choice
     strong: Choice
 
@@ -107,21 +151,23 @@ class World:
         """Make the world."""
         problem = load_problem(overrides=OVERRIDES)
         context = make_context(root, problem, "ingest")
-        frame = spark.createDataFrame(made_rows(problem)).repartition(2)
-        split_table = context.target.tables.write("split", frame)
-        curated = context.target.tables.write("curated", frame.drop("row_order", "split"))
-        ingest, split = ingest_result(curated), split_result(split_table)
+        rows = made_rows(problem)
+        frame = spark.createDataFrame(rows.assign(group_id=rows["row_id"])).repartition(2)
+        tables = context.target.tables
+        split = split_result(tables.write("split", frame))
+        curated = frame.drop("row_order", "split", "group_id")
+        ingest = ingest_result(raw=tables.write("raw", curated), curated=tables.write("curated", curated))
         forests = baseline(make_context(root, problem, "baseline"), split=split)
         choices = [
             freeze(make_context(root, problem, "select", key), split, forests, rounds=rounds, seed=seed)
             for key, rounds, seed in (("weak", 2, 1), ("strong", 12, 2))
         ]
-        return cls(root, problem, ingest, split, expectations_result(len(made_rows(problem))), *choices)
+        return cls(root, problem, ingest, split, *choices)
 
     def copied(self, root: Path) -> World:
         """Return a copy in a folder of its own."""
         shutil.copytree(self.root, root)
-        return World(**{**vars(self), "root": root})
+        return replace(self, root=root)
 
     def context(self, stage: str, key: str = "k") -> StageContext:
         """Return the context of a stage."""
@@ -138,26 +184,139 @@ class World:
         found = registry.tracking.client.search_model_versions(f"name='{registry.name}'")
         return {int(version.version): dict(version.tags) for version in found}
 
+    def written_down(self) -> Any:
+        """Return what registry and ledger show, without what says only when and who."""
+        registered = self.registry.tracking.client.get_registered_model(self.registry.name)
+        only_when = {"claimed", "settled", "claimant", "chain"}
+        entries = [entry.model_dump(exclude=only_when) for entry in self.champions.history().entries]
+        return registered.aliases, self.versions(), entries
+
     def test_rows(self) -> pd.DataFrame:
         """Return the test rows' features and label, past the door."""
         frame = made_rows(self.problem)
         return frame[frame["split"] == "test"].reset_index(drop=True)
 
-    def promote(self, choice: Choice, key: str = "promote", **changes: Any) -> Any:
-        """Run the stage that promotes."""
+    @property
+    def champions(self) -> Champions:
+        """What registry, ledger and evidence say of the champions."""
+        context = self.context("look")
+        return open_champions(context.target, context.state)
+
+    def package(self, choice: Choice, key: str) -> PackageResult:
+        """Run the stage that packs."""
+        return package(self.context("package", key), split=self.split, select=choice.select)
+
+    def judge(self, choice: Choice, key: str = "k", *, gates: MadeGates = PASSING, **changes: Any) -> Judged:
+        """Run the stages that pack, unless a packed model is given, and judge."""
         given = {
             "ingest": self.ingest,
-            "expectations": self.expectations,
             "split": self.split,
             "baseline": choice.baseline,
             "select": choice.select,
-            "judge": judge,
+            "gates": gates,
+            **changes,
+        }
+        packed = given.setdefault("package", None) or self.package(choice, key)
+        result = judge(self.context("judge", key), **{**given, "package": packed})
+        return Judged(choice, packed, result)
+
+    def promote(self, judged: Judged, key: str = "k", *, gates: MadeGates = PASSING, **changes: Any) -> PromoteResult:
+        """Run the stage that promotes."""
+        given = {
+            "ingest": self.ingest,
+            "split": self.split,
+            "select": judged.choice.select,
+            "package": judged.package,
+            "judge": judged.judge,
+            "gates": gates,
         }
         return promote(self.context("promote", key), **{**given, **changes})
 
-    def score(self, choice: Choice, promoted: Any, key: str = "score") -> ScoreResult:
+    def crown(self, choice: Choice, key: str = "k") -> PromoteResult:
+        """Pack, judge and promote a choice."""
+        return self.promote(self.judge(choice, key), key)
+
+    def promote_on_evidence(self, evidence: str | None = None) -> PromoteResult:
+        """Promote as the command does, without Spark."""
+        context = self.context("look")
+        return promote_on_evidence(
+            Conditions(self.problem, context.target, PASSING), state=context.state, evidence=evidence
+        )
+
+    def resealed(self, evidence: str, **changes: Any) -> str:
+        """Sign evidence with some of its parts changed, as nobody but the holder of the key can; return its SHA-256."""
+        store, keys = self.champions.evidence, SigningKeys(self.context("look").state.keys)
+        content = seal(statement(store.proven(evidence).model_copy(update=changes)), keys.private())
+        mark = hashlib.sha256(content).hexdigest()
+        write_bytes_atomically(evidence_path(store.folder, mark), content)
+        return mark
+
+    def judged_again(self, evidence: str) -> str:
+        """Return the SHA-256 of evidence as a new judgement against today's champion would sign it."""
+        history = self.champions.history()
+        incumbent = IncumbentEvidence(version=number_of(history.champion), sequence=history.last_sequence)
+        return self.resealed(evidence, created=datetime.now(UTC).isoformat(timespec="seconds"), incumbent=incumbent)
+
+    def crown_again(self, evidence: str) -> PromoteResult:
+        """Promote files that were judged before, on a new judgement."""
+        return self.promote_on_evidence(self.judged_again(evidence))
+
+    def enter_by_hand(self, evidence: str, **changes: Any) -> None:
+        """Write an entry for the champion into the ledger once more, some of it otherwise than a promotion would."""
+        champions = self.champions
+        history = champions.history()
+        champion = history.champion
+        kept = {"kind", "version", "run_id", "evidence", "artefact_digest", "rows", "split_table", "key"}
+        fields = champion.model_dump(include=kept) | {"split_table": champion.split_table, "evidence": evidence}
+        claim = champions.ledger.claim(
+            champions.model,
+            expected=history.last_sequence,
+            previous_version=champion.version,
+            **{**fields, **changes},
+        )
+        champions.ledger.settle(claim)
+
+    def roll_back(self) -> Promotion:
+        """Roll back as the command does."""
+        context = self.context("look")
+        return roll_back(target=context.target, state=context.state)
+
+    def audit(self) -> Audit:
+        """Audit as the command does."""
+        context = self.context("look")
+        return audit(target=context.target, state=context.state)
+
+    def score(self, choice: Choice, promoted: PromoteResult, key: str = "score") -> ScoreResult:
         """Run the stage that scores."""
         return score(self.context("score", key), ingest=self.ingest, promote=promoted, select=choice.select)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A world with a champion, and others that were judged against it.
+
+    Attributes:
+        world: The world; its champion is the weak choice.
+        first: The champion.
+        crowned: What its promotion left.
+        second: The strong choice, judged against the champion.
+    """
+
+    world: World
+    first: Judged
+    crowned: PromoteResult
+    second: Judged
+
+    @classmethod
+    def make(cls, world: World) -> Contest:
+        """Let the weak choice be champion, and judge the strong one."""
+        first = world.judge(world.weak, "first")
+        crowned = world.promote(first, "first")
+        return cls(world, first, crowned, world.judge(world.strong, "second"))
+
+    def copied(self, root: Path) -> Contest:
+        """Return a copy in a folder of its own; what was packed before is the same files for all copies."""
+        return replace(self, world=self.world.copied(root))
 
 
 @cache
@@ -168,6 +327,16 @@ def _world_of(spark: Any, root: Path) -> World:
 def shared_world(factory: pytest.TempPathFactory, spark: Any) -> World:
     """Return the world that all test modules copy from; it is made once in a test run."""
     return _world_of(spark, factory.getbasetemp())
+
+
+@cache
+def _contest_of(spark: Any, root: Path) -> Contest:
+    return Contest.make(_world_of(spark, root).copied(root / "contest_state"))
+
+
+def shared_contest(factory: pytest.TempPathFactory, spark: Any) -> Contest:
+    """Return the contest that all test modules copy from; it is made once in a test run."""
+    return _contest_of(spark, factory.getbasetemp())
 
 
 def make_context(root: Path, problem: Problem, stage: str, key: str = "k") -> StageContext:
@@ -188,15 +357,15 @@ def freeze(context: StageContext, split: SplitResult, forests: BaselineResult, *
     return Choice(forests, result)
 
 
-def ingest_result(table: TableRef) -> IngestResult:
-    """Return the result of an ingest of one table."""
+def ingest_result(*, raw: TableRef, curated: TableRef) -> IngestResult:
+    """Return the result of an ingest."""
     source = DataSource(origin="synthetic", description="made rows", synthetic=True, files={})
     return IngestResult(
         source=source,
-        raw=table,
-        curated=table,
+        raw=raw,
+        curated=curated,
         quarantine=None,
-        rows=table.rows,
+        rows=raw.rows,
         bad_rows=0,
         duplicate_rows=0,
         positives=0,
@@ -216,20 +385,4 @@ def split_result(table: TableRef, *, notebook: bool = False) -> SplitResult:
         near_pairs=0,
         repeats_across=0,
         near_repeats_across=0,
-    )
-
-
-def expectations_result(rows: int, *, success: bool = True) -> ExpectationsResult:
-    """Return the result of checking both tables."""
-    return ExpectationsResult(
-        suites=tuple(
-            SuiteOutcome(
-                suite=table,
-                suite_digest="d",
-                table=table,
-                rows=rows,
-                checks=(CheckOutcome(id=f"{table}::c::rule", rule="rule", column="c", success=success),),
-            )
-            for table in ("raw", "curated")
-        )
     )

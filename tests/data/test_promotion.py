@@ -1,28 +1,30 @@
-"""Promotion and scoring: one champion replaces the next, whatever kills a try, and only checked predictions show."""
+"""Promotion: one champion follows another on verified evidence alone, and whatever kills a try changes nothing."""
 
 from __future__ import annotations
 
-import json
 import shutil
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import Any
 
 import mlflow
 import numpy as np
 import pytest
-from chispa.dataframe_comparer import assert_df_equality
 from mlflow.exceptions import MlflowException
 
-from gauntlet.adapters.model_files import load_fitted
+from gauntlet.adapters.evidence_store import evidence_path
+from gauntlet.adapters.promotion_ledger import PromotionLedger
 from gauntlet.adapters.registry import Registry
 from gauntlet.core.canonical import digest
-from gauntlet.core.errors import RefusedError, RequirementError
-from gauntlet.core.verdict import Status, Verdict
-from gauntlet.stages import promote as promote_module
-from gauntlet.stages import versions as versions_module
+from gauntlet.core.errors import EvidenceError, RefusedError, RequirementError
+from gauntlet.core.promotions import faults_of
+from gauntlet.stages import champion_change
+from gauntlet.stages.champion_change import recovered
 from gauntlet.stages.promote import still_champion
-from gauntlet.stages.score import score
-from tests.data.model_world import expectations_result, shared_world, split_result
+from tests.benchmarks.promotion_races import raced
+from tests.data.promotion_race import prepare_race, promote_and_die, promotion_race, raced_world
 
 pytestmark = pytest.mark.data
 
@@ -31,98 +33,101 @@ class Killed(BaseException):
     """Stands for kill -9: nothing of ours may catch it."""
 
 
-@pytest.fixture(scope="module")
-def template(spark, tmp_path_factory):
-    """Give the world that the tests copy."""
-    return shared_world(tmp_path_factory, spark)
-
-
-@pytest.fixture
-def world(template, tmp_path):
-    """Give each test a world of its own."""
-    return template.copied(tmp_path / "state")
+def _features(world):
+    return world.test_rows()[[column.name for column in world.problem.features]]
 
 
 def _status(world, number):
     return world.versions()[number].get("gauntlet.status")
 
 
-def _opened(world):
-    ledger = world.context("look").state.test_reads
-    return [json.loads(line) for line in ledger.read_text(encoding="utf-8").splitlines()] if ledger.exists() else []
+def _is_unchanged(world, before):
+    assert world.written_down() == before
+    assert world.audit().findings == ()
 
 
-def test_the_first_champion_is_a_recorded_bootstrap_and_comes_back_equal(world):
-    assert _opened(world) == []
-    result = world.promote(world.weak)
+def test_the_first_champion_is_a_recorded_bootstrap_and_comes_back_equal(contest):
+    world, result, chosen = contest.world, contest.crowned, contest.first.choice.select
     assert result.refusal is None
-    assert (result.bootstrap, result.previous) == (True, None)
+    assert (result.bootstrap, result.previous, result.sequence) == (True, None, 1)
     assert world.registry.version_of("champion") == result.champion
-    chosen = world.weak.select.chosen.name
-    assert result.auc_readback == result.scores.auc[chosen]
-    assert set(result.scores.auc) == {"forest", "reference_forest", "sweep"}
-    assert set(result.scores.roc) == set(result.scores.precision_recall) == {"forest", chosen}
-    assert {verdict.status for verdict in result.verdicts} == {"PASS"}
+    assert result.auc_readback == contest.first.judge.scores.auc[chosen.chosen.name]
     tags = world.versions()[result.champion.version]
-    assert tags["gauntlet.threshold"] == repr(world.weak.select.threshold)
-    assert tags["gauntlet.selection_digest"] == world.weak.select.selection_digest
+    assert tags["gauntlet.threshold"] == repr(chosen.threshold)
+    assert tags["gauntlet.selection_digest"] == chosen.selection_digest
+    assert tags["gauntlet.rows"] == world.split.table.fingerprint
     assert (tags["gauntlet.status"], tags["gauntlet.synthetic"]) == ("champion", "true")
-    assert [entry["selection"] for entry in _opened(world)] == [world.weak.select.selection_digest]
+    assert tags["gauntlet.evidence"] == contest.first.judge.evidence_digest
+    (entry,) = world.champions.history().entries
+    assert (entry.version, entry.rows, entry.split_table) == (1, world.ingest.curated.rows, world.split.table)
+    assert entry.artefact_digest == tags["gauntlet.artefact_digest"]
     assert still_champion(world.context("promote"), result) is None
+    assert world.audit().findings == ()
 
 
-def test_a_better_model_replaces_the_champion_which_is_kept_and_archived(world):
-    first = world.promote(world.weak, "first")
-    second = world.promote(world.strong, "second")
-    assert second.refusal is None
-    assert second.previous == first.champion != second.champion
-    assert not second.bootstrap
-    assert second.scores.auc["champion"] == first.scores.auc[world.weak.select.chosen.name]
+def test_a_better_model_replaces_the_champion_which_is_kept_and_archived(contest):
+    world, first = contest.world, contest.crowned
+    second = world.promote(contest.second)
+    assert (second.previous, second.bootstrap, second.sequence) == (first.champion, False, 2)
+    assert second.champion != first.champion
     assert world.registry.version_of("champion") == second.champion
     old = world.versions()[first.champion.version]
     assert (old["gauntlet.status"], old["gauntlet.replaced_by"]) == ("archived", str(second.champion.version))
     assert world.registry.load(first.champion).predict(_features(world)).shape == (len(world.test_rows()),)
     reason = f"version {second.champion.version} is champion now"
-    assert still_champion(world.context("promote", "first"), first) == reason
+    assert still_champion(world.context("promote"), first) == reason
+    assert world.audit().findings == ()
 
 
-def test_a_worse_model_does_not_replace_the_champion(world):
-    first = world.promote(world.strong, "first")
-    second = world.promote(world.weak, "second")
-    assert second.champion is None
-    assert "less than the champion's (version 1)" in second.refusal
-    assert world.registry.version_of("champion") == first.champion == second.previous
-    assert list(world.versions()) == [first.champion.version]
-    context = world.context("promote", "second")
-    assert still_champion(context, second) is None
-    world.registry.restore_alias("champion", None, expected=first.champion)
-    assert still_champion(context, second) == "the champion is another one now"
+def test_a_judged_refusal_promotes_nothing_and_holds_against_the_same_champion(contest):
+    world, before = contest.world, contest.world.written_down()
+    judge = contest.second.judge.model_copy(update={"refusal": "it is worse"})
+    result = world.promote(replace(contest.second, judge=judge))
+    assert (result.refusal, result.champion, result.previous) == ("it is worse", None, contest.crowned.champion)
+    _is_unchanged(world, before)
+    context = world.context("promote")
+    assert still_champion(context, result) is None
+    world.registry.restore_alias("champion", None, expected=contest.crowned.champion)
+    assert still_champion(context, result) == "the champion is another one now"
 
 
-def test_a_second_try_and_an_equal_model_make_no_second_version(world):
-    first = world.promote(world.strong)
-    again = world.promote(world.strong)
-    assert again == first
-    other = world.promote(world.strong, "other")
-    assert other.champion == first.champion
-    assert other.verdicts[-1].sentence == "the candidate is the champion itself, version 1"
-    assert list(world.versions()) == [1]
-    assert _status(world, 1) == "champion"
+def test_a_second_try_and_an_equal_model_change_nothing(contest):
+    world = contest.world
+    promoted = world.promote_on_evidence(contest.second.judge.evidence_digest)
+    before = world.written_down()
+    assert world.promote_on_evidence(contest.second.judge.evidence_digest) == promoted
+    assert world.crown_again(contest.second.judge.evidence_digest) == promoted
+    assert world.promote(contest.second).champion == promoted.champion
+    _is_unchanged(world, before)
 
 
-def test_an_earlier_champion_that_comes_back_is_the_same_version(world):
-    judge = _always(Status.PASS)
-    first = world.promote(world.strong, "first", judge=judge)
-    second = world.promote(world.weak, "second", judge=judge)
-    back = world.promote(world.strong, "first", judge=judge)
-    assert back.champion == first.champion
-    assert back.previous == second.champion
+def test_an_earlier_champion_that_is_judged_again_is_the_same_version(contest):
+    world = contest.world
+    second = world.promote_on_evidence()
+    back = world.crown_again(contest.first.judge.evidence_digest)
+    assert (back.champion, back.previous, back.sequence) == (contest.crowned.champion, second.champion, 3)
     assert (_status(world, 1), _status(world, 2)) == ("champion", "archived")
     assert "gauntlet.replaced_by" not in world.versions()[1]
+    assert world.audit().findings == ()
 
 
-def _always(status):
-    return lambda _candidate: (Verdict("a::gate", status, "it says so", measured=1.0),)
+def test_evidence_promotes_once(contest):
+    world = contest.world
+    world.promote_on_evidence()
+    before = world.written_down()
+    with pytest.raises(EvidenceError, match=r"made version 1 champion before, and version 2 has followed since"):
+        world.promote_on_evidence(contest.first.judge.evidence_digest)
+    _is_unchanged(world, before)
+
+
+def test_the_newest_evidence_is_taken_and_some_from_elsewhere_is_kept(contest, tmp_path):
+    world, mark = contest.world, contest.second.judge.evidence_digest
+    elsewhere = evidence_path(tmp_path / "ci", mark)
+    elsewhere.parent.mkdir()
+    here = evidence_path(world.champions.evidence.folder, mark)
+    shutil.move(here, elsewhere)
+    assert world.promote_on_evidence(str(elsewhere)).sequence == 2
+    assert here.read_bytes() == elsewhere.read_bytes()
 
 
 @dataclass(frozen=True)
@@ -136,42 +141,21 @@ class Point:
 
 
 KILLS = {
-    "before the model is logged": Point(versions_module, "log_packed", after=False),
-    "before the version is made": Point(versions_module, "log_packed", after=True),
+    "before the version is made": Point(Registry, "create", after=False),
     "after the version is made": Point(Registry, "create", after=True),
+    "before the claim": Point(PromotionLedger, "claim", after=False),
+    "after the claim": Point(PromotionLedger, "claim", after=True),
     "before the alias moves": Point(Registry, "move_alias", after=False),
     "after the alias moved": Point(Registry, "move_alias", after=True),
-    "after the champion was read back": Point(promote_module, "readback", after=True),
+    "after the champion was read back": Point(champion_change, "read_back", after=True),
     "after the new champion was tagged": Point(Registry, "tag", after=True, call=2),
     "after the old champion was tagged": Point(Registry, "tag", after=True, call=3),
+    "after the claim was settled": Point(PromotionLedger, "settle", after=True),
 }
 
 
-@pytest.fixture(scope="module")
-def crowned(template, tmp_path_factory):
-    """Make a world with a champion, once."""
-    world = template.copied(tmp_path_factory.mktemp("crowned") / "state")
-    world.promote(world.weak, "first")
-    return world
-
-
-def _state_of(world):
-    """Return what the registry shows, without what says only when."""
-    aliases = world.registry.tracking.client.get_registered_model(world.registry.name).aliases
-    return aliases, world.versions()
-
-
-@pytest.fixture(scope="module")
-def undisturbed(crowned, tmp_path_factory):
-    """Promote the second model without any kill: the state that all others must end in."""
-    world = crowned.copied(tmp_path_factory.mktemp("undisturbed") / "state")
-    result = world.promote(world.strong, "second")
-    return result, _state_of(world)
-
-
-@pytest.mark.parametrize("point", KILLS.values(), ids=KILLS)
-def test_a_promotion_killed_anywhere_ends_in_the_same_state(crowned, undisturbed, point, tmp_path, monkeypatch):
-    world = crowned.copied(tmp_path / "state")
+def kill_at(patch, point):
+    """Let a promotion die at a step."""
     original, calls = getattr(point.owner, point.name), []
 
     def deadly(*args, **options):
@@ -183,206 +167,256 @@ def test_a_promotion_killed_anywhere_ends_in_the_same_state(crowned, undisturbed
             raise Killed
         return result
 
-    with monkeypatch.context() as patch:
-        patch.setattr(point.owner, point.name, deadly)
-        with pytest.raises(Killed):
-            world.promote(world.strong, "second")
-    if mlflow.active_run() is not None:  # a real kill would have taken it along
-        mlflow.end_run("FAILED")
-    result = world.promote(world.strong, "second")
-    expected, state = undisturbed
-    assert _state_of(world) == state
-    forget = {"champion", "previous"}
-    assert result.model_dump(exclude=forget) == expected.model_dump(exclude=forget)
+    patch.setattr(point.owner, point.name, deadly)
+
+
+@pytest.fixture
+def killed(contested, monkeypatch):
+    """Return a function that promotes on the newest evidence, and is killed at a step."""
+
+    def promote_and_die_here(point):
+        with monkeypatch.context() as patch:
+            kill_at(patch, point)
+            with pytest.raises(Killed):
+                contested.promote_on_evidence()
+
+    return promote_and_die_here
+
+
+@pytest.fixture(scope="module")
+def undisturbed(contest_template, tmp_path_factory):
+    """Promote the second model without any kill: the state that all others must end in."""
+    world = contest_template.copied(tmp_path_factory.mktemp("undisturbed") / "state").world
+    return world.promote_on_evidence(), world.written_down()
+
+
+@pytest.mark.parametrize("point", KILLS.values(), ids=KILLS)
+def test_a_promotion_killed_anywhere_ends_in_the_same_state(contested, killed, undisturbed, point):
+    killed(point)
+    result, state = undisturbed
+    assert contested.promote_on_evidence() == result
     assert (result.champion.version, result.previous.version) == (2, 1)
-    runs = world.registry.tracking.client.search_runs(
-        [world.registry.tracking.experiment_id], filter_string="tags.`gauntlet.stage` = 'promote'"
-    )
-    assert len(runs) == 2
+    _is_unchanged(contested, state)
 
 
-def test_a_refusal_after_a_killed_try_puts_the_former_champion_back(crowned, tmp_path, monkeypatch):
-    world = crowned.copied(tmp_path / "state")
-    before = world.registry.version_of("champion")
+@pytest.mark.parametrize("point", ["after the version is made", "after the alias moved", "before the alias moves"])
+def test_the_stage_too_goes_on_where_it_was_killed(contest, killed, undisturbed, point):
+    killed(KILLS[point])
+    result = contest.world.promote(contest.second)
+    assert (result.champion.version, result.sequence) == (2, 2)
+    assert result.auc_readback == contest.second.judge.scores.auc[contest.second.choice.select.chosen.name]
+    _is_unchanged(contest.world, undisturbed[1])
 
-    def dies(*_args, **_options):
-        raise Killed
 
-    with monkeypatch.context() as patch:
-        patch.setattr(promote_module, "readback", dies)
-        with pytest.raises(Killed):
-            world.promote(world.strong, "second")
-    assert world.registry.version_of("champion").version == 2
-    refused = world.promote(world.strong, "second", judge=_always(Status.FAIL))
-    assert refused.champion is None
-    assert world.registry.version_of("champion") == before == refused.previous
-    assert _status(world, 2) == "refused"
+def test_while_a_claim_is_open_the_audit_says_so_and_nothing_more(contested, killed):
+    killed(KILLS["after the alias moved"])
+    (finding,) = contested.audit().findings
+    assert "version 2 was claimed at" in finding.what
+    assert finding.where == "sequence 2"
+
+
+@pytest.mark.parametrize("at", ["claim", "settle"])
+def test_the_claim_of_a_dead_process_is_undone_by_the_next_that_promotes_something_else(contest, tmp_path, at):
+    world, other = contest.world, contest.second.judge.evidence_digest
+    promote_and_die(tmp_path, other, at=at)
+    assert world.registry.version_of("champion").version == (1 if at == "claim" else 2)
+    assert world.champions.history().open_claim.sequence == 2
+    # The same files, but another judgement: to the ledger another attempt.
+    result = world.promote_on_evidence(world.resealed(other, code_digest="0" * 64))
+    assert (result.champion.version, result.previous.version, result.sequence) == (2, 1, 3)
+    statuses = [entry.status for entry in world.champions.history().entries]
+    assert statuses == ["done", "withdrawn", "done"]
+    assert world.audit().findings == ()
+
+
+def test_the_claim_of_a_dead_process_can_be_undone_alone(contest, tmp_path):
+    world, before = contest.world, contest.world.registry.version_of("champion")
+    promote_and_die(tmp_path, contest.second.judge.evidence_digest, at="settle")
+    history = recovered(world.champions)
+    assert world.registry.version_of("champion") == before
+    assert (_status(world, 1), _status(world, 2)) == ("champion", "refused")
+    assert "gauntlet.replaced_by" not in world.versions()[1]
+    assert history.entries[-1].reason == "its process was gone before it had ended"
+    assert recovered(world.champions) == history
+    assert world.audit().findings == ()
+
+
+def test_a_second_try_that_is_refused_puts_the_former_champion_back(contested, killed, monkeypatch):
+    killed(KILLS["after the old champion was tagged"])
+    assert (contested.registry.version_of("champion").version, _status(contested, 1)) == (2, "archived")
+    monkeypatch.setattr("gauntlet.stages.evidence_check.require_fresh", _refuse)
+    with pytest.raises(EvidenceError, match="too old"):
+        contested.promote_on_evidence()
+    assert contested.registry.version_of("champion").version == 1
+    assert (_status(contested, 1), _status(contested, 2)) == ("champion", "refused")
+    assert contested.champions.history().entries[-1].status == "withdrawn"
+    assert contested.audit().findings == ()
+
+
+def _refuse(*_args, **_options):
+    raise EvidenceError("too old")
+
+
+def _without_a_champion(contest):
+    """Return a world in which nothing was ever promoted, and evidence that was judged there."""
+    world = contest.world
+    world.context("look").state.promotions.unlink()
+    world.registry.restore_alias("champion", None, expected=contest.crowned.champion)
+    world.registry.tag(contest.crowned.champion, {"gauntlet.status": "candidate"})
+    return world.judged_again(contest.second.judge.evidence_digest)
+
+
+READBACKS: dict[str, tuple[str, Callable[[Any], None], str]] = {
+    "other files": (
+        "gauntlet.stages.champion_change.require_same_artefact",
+        lambda *_, **__: _refuse(),
+        r"was to come back by the alias champion, but too old",
+    ),
+    "other answers": (
+        "mlflow.pyfunc.PyFuncModel.predict",
+        lambda _self, frame: np.full(len(frame), 0.5),
+        r"it answers 16 of the evidence's 16 probe rows otherwise than was judged",
+    ),
+    "no answers": (
+        "gauntlet.stages.champion_change.load_folder",
+        lambda _folder: (_ for _ in ()).throw(OSError("the store is gone")),
+        r"cannot be loaded and asked .OSError: the store is gone.",
+    ),
+}
 
 
 @pytest.mark.parametrize("crowned_before", [True, False])
-def test_a_model_that_comes_back_otherwise_is_not_left_as_champion(world, monkeypatch, crowned_before):
-    before = world.promote(world.weak, "first").champion if crowned_before else None
-    original = promote_module.readback
-
-    def altered(*args, **options):
-        version, measured = original(*args, **options)
-        return version, measured - 1e-9
-
-    monkeypatch.setattr(promote_module, "readback", altered)
-    with pytest.raises(RefusedError, match=r"was to be champion, but version .* came back; .* as before"):
-        world.promote(world.strong, "second")
+@pytest.mark.parametrize("broken", READBACKS.values(), ids=READBACKS)
+def test_a_model_that_comes_back_otherwise_is_not_left_as_champion(contest, monkeypatch, broken, crowned_before):
+    world, evidence = contest.world, contest.second.judge.evidence_digest
+    if not crowned_before:
+        evidence = _without_a_champion(contest)
+    before = world.registry.version_of("champion")
+    place, function, sentence = broken
+    kept = "version 1 is champion as before" if crowned_before else "there is no champion, as before"
+    with monkeypatch.context() as patch:
+        patch.setattr(place, function)
+        with pytest.raises(RefusedError, match=f"{sentence}.*; {kept}"):
+            world.promote_on_evidence(evidence)
     assert world.registry.version_of("champion") == before
-    assert _status(world, 2 if crowned_before else 1) == "refused"
+    assert _status(world, 2) == "refused"
+    entry = world.champions.history().entries[-1]
+    assert (entry.version, entry.status) == (2, "withdrawn")
+    # What was withdrawn changed nothing, so that the same evidence still promotes.
+    assert world.promote_on_evidence(evidence).sequence == entry.sequence + 1
+    assert world.audit().findings == ()
 
 
-def test_a_model_that_cannot_be_loaded_back_is_not_left_as_champion(world, monkeypatch):
-    def broken(*_args, **_options):
-        raise OSError("the store is gone")
+def test_the_stage_reads_the_test_rows_too_and_refuses_another_auc(contest, monkeypatch):
+    world, before = contest.world, contest.world.registry.version_of("champion")
+    monkeypatch.setattr("gauntlet.stages.promote.auc", lambda _answers, _label: 0.5)
+    with pytest.raises(
+        RefusedError, match=r"its AUC on the test rows is 0.5, and 0\.\d+ was judged; version 1 is champion"
+    ):
+        world.promote(contest.second)
+    assert world.registry.version_of("champion") == before
 
-    monkeypatch.setattr(Registry, "load", broken)
-    with pytest.raises(RefusedError, match=r"it cannot be loaded .OSError: the store is gone.; there is no champion"):
-        world.promote(world.strong)
-    assert world.registry.version_of("champion") is None
+
+def test_the_stage_refuses_evidence_of_another_run(contest):
+    world, before = contest.world, contest.world.written_down()
+    thawed = contest.second.choice.select.model_copy(update={"selection_digest": digest("another")})
+    with pytest.raises(EvidenceError, match="the evidence is of another choice than this run has"):
+        world.promote(contest.second, select=thawed)
+    with pytest.raises(EvidenceError, match="of another artefact, artefact's files than"):
+        world.promote(contest.second, package=contest.first.package)
+    _is_unchanged(world, before)
 
 
-def test_a_registry_that_does_not_answer_is_not_one_without_a_champion(world, monkeypatch):
+def test_an_alias_that_cannot_be_put_back_leaves_the_claim_open_until_it_can(contested, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(champion_change, "read_back", _refuse)
+        patch.setattr(Registry, "restore_alias", _unreachable)
+        with pytest.raises(RequirementError, match=r"could not be put back .*sequence 2 .* stays claimed until it is"):
+            contested.promote_on_evidence()
+        assert contested.champions.history().open_claim.version == 2
+    assert contested.promote_on_evidence().sequence == 2
+    assert contested.audit().findings == ()
+
+
+def _unreachable(*_args, **_options):
+    raise RequirementError("the registry is gone")
+
+
+def test_a_claim_that_was_lost_meanwhile_is_nobody_elses_business(contested, monkeypatch):
+    def lost(ledger, claim):
+        ledger.withdraw(claim, reason="another process thought this one gone")
+        return original(ledger, claim)
+
+    original = PromotionLedger.settle
+    monkeypatch.setattr(PromotionLedger, "settle", lost)
+    with pytest.raises(RefusedError, match="is no open claim of process"):
+        contested.promote_on_evidence()
+    assert [entry.status for entry in contested.champions.history().entries] == ["done", "withdrawn"]
+    assert contested.registry.version_of("champion").version == 2  # whoever withdrew it would have put it back
+
+
+def test_a_registry_that_does_not_answer_is_not_one_without_a_champion(contest, monkeypatch):
+    world, before = contest.world, contest.world.written_down()
+
     def silent(*_args, **_options):
         raise MlflowException("connection refused")
 
-    monkeypatch.setattr(mlflow.MlflowClient, "get_registered_model", silent)
-    with pytest.raises(RequirementError, match=r"could not be asked which version .* has the alias champion"):
-        world.promote(world.strong)
-    assert _opened(world) == []
-    with pytest.raises(RequirementError):
-        still_champion(world.context("promote"), None)
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.MlflowClient, "get_registered_model", silent)
+        for asks in (world.promote_on_evidence, lambda: still_champion(world.context("promote"), contest.crowned)):
+            with pytest.raises(RequirementError, match=r"could not be asked which version .* has the alias champion"):
+                asks()
+    _is_unchanged(world, before)
 
 
-def test_a_champion_that_cannot_be_loaded_stops_the_promotion(world):
-    first = world.promote(world.weak, "first").champion
-    source = world.registry.tracking.client.get_model_version(first.name, str(first.version)).source
-    shutil.rmtree(mlflow.artifacts.download_artifacts(source), ignore_errors=True)
-    result = world.promote(world.strong, "second")
-    said = {verdict.gate: verdict.status for verdict in result.verdicts}
-    assert said["model::auc_at_least_champion"] == "CONFIG_ERROR"
-    assert "version 1 could not be loaded" in result.refusal
-    assert not result.bootstrap
-    assert world.registry.version_of("champion") == first
-    assert still_champion(world.context("promote", "second"), result) == "a gate could not be evaluated the last time"
+def test_an_alias_moved_by_hand_stops_a_promotion(contest):
+    world = contest.world
+    world.promote_on_evidence()
+    registry = world.registry
+    evidence = world.judged_again(contest.first.judge.evidence_digest)
+    registry.move_alias("champion", contest.crowned.champion, expected=registry.version_of("champion"))
+    with pytest.raises(RefusedError, match="names version 1, but by the ledger version 2 is champion; somebody moved"):
+        world.promote_on_evidence(evidence)
+    assert still_champion(world.context("promote"), contest.crowned) == "by the ledger version 2 is champion"
 
 
-def test_no_verdicts_promote_nothing(world):
-    result = world.promote(world.strong, judge=lambda _candidate: ())
-    assert "silence promotes nothing" in result.refusal
-    assert (result.champion, result.auc_readback, world.versions()) == (None, None, {})
+def test_the_claim_of_a_dead_process_stays_while_the_alias_names_something_else(contested, killed):
+    killed(KILLS["after the alias moved"])
+    contested.registry.restore_alias("champion", None, expected=contested.registry.version_of("champion"))
+    with pytest.raises(RefusedError, match="names no version, but by the ledger version 1 is champion"):
+        recovered(contested.champions)
+    assert contested.registry.version_of("champion") is None
+    assert contested.champions.history().open_claim.version == 2
 
 
-def test_failed_expectations_promote_nothing(world):
-    result = world.promote(world.strong, expectations=expectations_result(700, success=False))
-    assert "0 of 2 expectations hold" in result.refusal
-    assert world.versions() == {}
+def test_a_version_that_only_says_that_it_holds_the_judged_files_is_refused(contest):
+    world, first = contest.world, contest.crowned.champion
+    judged = world.champions.evidence.proven(contest.second.judge.evidence_digest)
+    world.registry.tag(first, {"gauntlet.artefact_digest": judged.artefact.digest})
+    with pytest.raises(EvidenceError, match=r"wine_classifier version 1: MLmodel has changed"):
+        world.promote_on_evidence()
+    assert world.champions.history().last_sequence == 1
 
 
-def test_a_model_chosen_on_test_is_scored_and_refused(world):
-    split = split_result(world.split.table, notebook=True)
-    result = world.promote(world.strong, split=split)
-    assert result.refusal.startswith("selected on test: ")
-    assert result.champion is None
-    assert set(result.scores.auc) == {"forest", "reference_forest", "sweep"}
-    assert world.registry.version_of("champion") is None
+def test_a_ledger_that_was_changed_by_hand_stops_promotions_and_rollbacks(contest):
+    world = contest.world
+    world.promote_on_evidence()
+    evidence = world.judged_again(contest.first.judge.evidence_digest)
+    with closing(sqlite3.connect(world.champions.ledger.path)) as connection, connection:
+        connection.execute("UPDATE promotions SET rows = 1 WHERE sequence = 1")
+    for change in (lambda: world.promote_on_evidence(evidence), world.roll_back):
+        with pytest.raises(RefusedError, match=r"was changed by hand \(sequence 1 .*see `gauntlet audit`"):
+            change()
+    assert world.registry.version_of("champion").version == 2
 
 
-def test_the_test_split_does_not_open_for_a_choice_that_is_not_frozen(world):
-    thawed = world.strong.select.model_copy(update={"selection_digest": digest("another")})
-    choice = type(world.strong)(world.strong.baseline, thawed)
-    with pytest.raises(RefusedError, match="opens for a frozen choice only"):
-        world.promote(choice)
-    assert _opened(world) == []
-    assert world.versions() == {}
-
-
-def _features(world):
-    return world.test_rows()[[column.name for column in world.problem.features]]
-
-
-def _probabilities(world, choice):
-    """Return what a choice's model says of every curated row, by row_id, in memory."""
-    frame = world.context("look").target.tables.read(world.ingest.curated).toPandas()
-    fitted = load_fitted(choice.select.chosen, state=world.context("look").state)
-    return dict(zip(frame["row_id"], fitted.probability(frame), strict=True))
-
-
-def test_scoring_writes_a_probability_and_a_decision_for_every_row_and_is_usable_in_sql(world, spark):
-    promoted = world.promote(world.strong)
-    result = world.score(world.strong, promoted)
-    assert result.refusal is None
-    assert (result.rows, result.model) == (700, promoted.champion)
-    assert result.suite.success
-    tables = world.context("look").target.tables
-    written = tables.read(result.table).toPandas()
-    assert dict(zip(written["row_id"], written["probability"], strict=True)) == _probabilities(world, world.strong)
-    assert set(written["threshold"]) == {world.strong.select.threshold} == {result.threshold}
-    np.testing.assert_array_equal(written["decision"], written["probability"] >= result.threshold)
-    assert result.positives == written["decision"].sum() > 0
-    assert set(written["model_version"]) == {str(promoted.champion.version)}
-    assert set(written["synthetic"]) == {True}
-    assert written["scored_at"].nunique() == 1
-    tables.read(world.ingest.curated).createOrReplaceTempView("curated_rows")
-    features = ", ".join(column.name for column in world.problem.features)
-    query = f"SELECT row_id, gauntlet_probability(struct({features})) AS probability FROM curated_rows"  # noqa: S608
-    asked = spark.sql(query)
-    kept = tables.read(result.table).select("row_id", "probability")
-    assert_df_equality(asked, kept, ignore_row_order=True, ignore_nullable=True)
-    assert asked.count() == 700
-
-
-def test_after_the_alias_moved_a_warm_session_serves_the_new_version(world):
-    # The address holds the version's number. Over Spark Connect MLflow would keep what it loaded for an alias's
-    # address in the workers, and go on serving the old version.
-    first = world.promote(world.weak, "first")
-    old = world.score(world.weak, first, "first")
-    second = world.promote(world.strong, "second")
-    new = world.score(world.strong, second, "second")
-    tables = world.context("look").target.tables
-    for choice, result in ((world.weak, old), (world.strong, new)):
-        written = tables.read(result.table).toPandas()
-        assert dict(zip(written["row_id"], written["probability"], strict=True)) == _probabilities(world, choice)
-        assert set(written["model_version"]) == {str(result.model.version)}
-    assert _probabilities(world, world.weak) != _probabilities(world, world.strong)
-    with pytest.raises(RefusedError, match=r"version 1 of .* was promoted, but the alias champion names version 2 now"):
-        world.score(world.weak, first, "third")
-
-
-def test_addresses_name_the_version_never_the_alias(world):
-    version = world.promote(world.weak).champion
-    assert world.registry.uri(version) == "models:/gauntlet.wine_quality.wine_classifier/1"
-
-
-def test_predictions_that_fail_their_suite_are_not_published(world, tmp_path):
-    promoted = world.promote(world.strong)
-    tables = world.context("look").target.tables
-    good = tables.write("predictions", tables.read(world.ingest.curated).select("row_id").limit(9))
-    suites = tmp_path / "problem" / "suites" / "wine_quality"
-    suites.mkdir(parents=True)
-    rule = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "probability", "max_value": 0.01}}
-    (suites / "predictions.json").write_text(json.dumps({"name": "strict", "expectations": [rule]}), encoding="utf-8")
-    context = world.context("score", "strict")
-    strict = type(context)(**{**vars(context), "problem_folder": tmp_path / "problem"})
-    result = score(strict, ingest=world.ingest, promote=promoted, select=world.strong.select)
-    assert result.table is None
-    assert "1 of 1 expectations failed: predictions::probability::between" in result.refusal
-    assert result.refusal.endswith("nothing was published")
-    assert tables.exists(good)
-    assert not tables.exists(good.model_copy(update={"version": good.version + 1}))
-
-
-def test_a_threshold_changed_by_hand_is_refused(world):
-    promoted = world.promote(world.strong)
-    world.registry.tag(promoted.champion, {"gauntlet.threshold": "0.5"})
-    with pytest.raises(RefusedError, match=r"gauntlet.threshold of version 1 .* says 0.5"):
-        world.score(world.strong, promoted)
-
-
-def test_without_a_champion_nothing_is_scored(world):
-    refused = world.promote(world.strong, judge=_always(Status.INCONCLUSIVE))
-    with pytest.raises(RefusedError, match="nothing was promoted"):
-        world.score(world.strong, refused)
+def test_of_two_processes_one_wins_each_round_and_the_ledger_has_no_gap(contest_template, tmp_path):
+    prepare_race(contest_template, folder=tmp_path)
+    outcome = raced(promotion_race, folder=tmp_path, races=5)
+    assert (outcome.doubles, outcome.unwon) == (0, 0)
+    world = raced_world(tmp_path)
+    entries = world.champions.history().entries
+    assert [(entry.sequence, entry.status) for entry in entries] == [(number, "done") for number in range(1, 7)]
+    assert faults_of(entries) == ()
+    assert world.registry.version_of("champion").version == entries[-1].version
+    assert world.audit().findings == ()

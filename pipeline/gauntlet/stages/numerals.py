@@ -14,6 +14,11 @@ def auc(value: float | None) -> str:
     return f"{value:.4f}" if math.isfinite(value) else "not a number"
 
 
+def interval(ends: tuple[float, float] | None) -> str:
+    """Return an interval with three decimals."""
+    return ABSENT if ends is None else f"{ends[0]:.3f} … {ends[1]:.3f}".replace("-", "−")
+
+
 def signed(value: float) -> str:
     """Return a difference with its sign and four decimals."""
     if not math.isfinite(value):

@@ -1,227 +1,279 @@
-"""This module provides the promotion: the test split is opened for the frozen choice, judged, and the alias moved.
+"""This module provides the promotion: a model becomes champion on verified evidence, and on nothing else.
 
-Whatever kills it between two steps, a second try finds what the first made (by the stage's key on the version) and goes
-on; the champion that was there before is remembered on the new version before the alias moves.
+Evidence promotes once. A second try with the same evidence goes on where a killed one was, or finds all done.
 """
 
 from __future__ import annotations
 
-from mlflow.entities import Run
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
-from gauntlet.adapters.model_files import load_fitted, model_digest
-from gauntlet.adapters.registry import CHAMPION, REPLACED_BY_TAG, REPLACES_TAG, SELECTION_TAG, STATUS_TAG, Registry
-from gauntlet.core import scores
-from gauntlet.core.errors import DataError, RefusedError
+from gauntlet.adapters.artefact_copies import require_same_artefact
+from gauntlet.adapters.registry import ARTEFACT_TAG, CHAMPION, EVIDENCE_TAG, SELECTION_TAG, STATUS_TAG
+from gauntlet.adapters.tracking import STAGE_TAG
+from gauntlet.core.champion_history import ChampionHistory
+from gauntlet.core.errors import EvidenceError, RefusedError
+from gauntlet.core.evidence import Evidence
+from gauntlet.core.promotions import Promotion
 from gauntlet.core.results import (
-    BaselineResult,
-    ExpectationsResult,
     IngestResult,
+    JudgeResult,
     ModelVersion,
+    PackageResult,
     PromoteResult,
     SelectResult,
     SplitResult,
-    TestScores,
 )
-from gauntlet.core.verdict import Verdict, refusal_of
-from gauntlet.stages.candidate import Candidate, Judge
+from gauntlet.core.scores import auc
+from gauntlet.core.state import State
+from gauntlet.stages.champion_change import (
+    Change,
+    Measure,
+    make_champion,
+    no_measure,
+    read_back,
+    recovered,
+    table_of,
+)
+from gauntlet.stages.champions import Champions, judged_tags, named, number_of, open_champions
 from gauntlet.stages.context import StageContext
-from gauntlet.stages.standing import (
-    ARCHIVED,
-    CANDIDATE,
-    CHAMPION_PROVEN,
-    REFUSED,
-    Standing,
-    incumbent_of,
-    standing_of,
-    withdraw,
-)
-from gauntlet.stages.tags import source_tags, split_tags
-from gauntlet.stages.training_rows import open_test_split
-from gauntlet.stages.versions import TOLERANCE, Release, open_registry, readback, registered_version
+from gauntlet.stages.evidence_check import Conditions, verified
+from gauntlet.stages.tags import ROWS_TAG, SYNTHETIC_TAG
+from gauntlet.stages.training_rows import Rows, open_test_split
+from gauntlet.stages.versions import TOLERANCE, answers
+
+if TYPE_CHECKING:
+    from mlflow.pyfunc import PyFuncModel
+
+    from gauntlet.stages.judge import Gates
+
+
+@dataclass(frozen=True)
+class Promoted:
+    """What a promotion ends with.
+
+    Attributes:
+        entry: The ledger's entry that made the champion.
+        history: The history before the promotion.
+        measured: What was measured on the champion as it was read back; None if nothing was.
+    """
+
+    entry: Promotion
+    history: ChampionHistory
+    measured: float | None
+
+    def result(self, champions: Champions) -> PromoteResult:
+        """Return the promotion as a stage's result."""
+        former = [entry for entry in self.history.entries if entry.version == self.entry.previous_version]
+        return PromoteResult(
+            champion=champions.version(self.entry),
+            previous=champions.version(former[-1]) if former else None,
+            bootstrap=self.entry.previous_version is None,
+            sequence=self.entry.sequence,
+            auc_readback=self.measured,
+        )
 
 
 def promote(  # noqa: PLR0913 - one argument a stage that it needs
     context: StageContext,
     *,
     ingest: IngestResult,
-    expectations: ExpectationsResult,
     split: SplitResult,
-    baseline: BaselineResult,
     select: SelectResult,
-    judge: Judge,
+    package: PackageResult,
+    judge: JudgeResult,
+    gates: Gates,
 ) -> PromoteResult:
-    """Judge the chosen model on the test split, and make it champion if every verdict is PASS.
+    """Make the judged model champion, and read it back on the test rows too.
 
     Args:
         context: The stage's context.
         ingest: The tables.
-        expectations: What the suites said of them.
         split: How rows were divided.
-        baseline: The forests.
         select: The frozen choice.
-        judge: The gates, as one function: a candidate in, the verdicts out.
+        package: The artefact.
+        judge: The judgement, with its evidence.
+        gates: The gates, whose names the evidence must hold.
 
     Raises:
-        RefusedError: If the new champion does not come back from the registry as it went in; the alias is put back.
-        RequirementError: If the registry could not be asked.
+        RefusedError: If the evidence does not hold, another process was faster, or the new champion does not come back
+            from the registry as it was judged; the former champion is champion as before.
+        RequirementError: If the registry or the ledger could not be asked.
     """
-    registry = open_registry(context)
-    mark = model_digest(select.chosen, threshold=select.threshold)
-    standing = standing_of(registry, key=context.key, model_digest=mark)
-    rows = open_test_split(
-        context, split, selection_digest=select.selection_digest, reason="judge the chosen model for promotion"
-    )
-    candidate = Candidate(
-        problem=context.problem,
-        ingest=ingest,
-        expectations=expectations,
-        split=split,
-        select=select,
-        rows=rows,
-        probability={
-            record.name: load_fitted(record, state=context.state).probability(rows.features)
-            for record in select.candidates
-        },
-        baseline=baseline.forest.name,
-        model_digest=mark,
-        incumbent=incumbent_of(registry, standing, rows),
-    )
-    verdicts = tuple(judge(candidate))
-    found = _test_scores(candidate)
-    refusal = refusal_of(verdicts)
-    if refusal is not None:
-        withdraw(registry, standing)
-        _log_alone(context, ingest, found, verdicts)
-        champion, previous, auc_readback = None, registry.version_of(CHAMPION), None
-    else:
-        champion, auc_readback = _crowned(context, candidate, standing, found, verdicts)
-        previous = standing.before
-    return PromoteResult(
-        refusal=refusal,
-        scores=found,
-        verdicts=tuple(verdict.record() for verdict in verdicts),
-        champion=champion,
-        previous=previous,
-        bootstrap=candidate.incumbent.bootstrap,
-        auc_readback=auc_readback,
-    )
+    champions = open_champions(context.target, context.state)
+    if judge.refusal is not None:
+        recovered(champions)
+        return PromoteResult(
+            refusal=judge.refusal,
+            champion=None,
+            previous=champions.registry.version_of(CHAMPION),
+            bootstrap=judge.bootstrap,
+            sequence=None,
+            auc_readback=None,
+        )
+    conditions = Conditions(context.problem, context.target, gates, context.problem_folder)
+    mark = judge.evidence_digest
+    with _undone_if_refused(champions):
+        evidence = champions.evidence.proven(mark)
+        _require_same_run(evidence, ingest=ingest, split=split, select=select, package=package)
+        rows = open_test_split(
+            context, split, selection_digest=select.selection_digest, reason="read the new champion back"
+        )
+        measure = partial(_auc_as_judged, evidence=evidence, rows=rows)
+        return _promoted(champions, conditions, mark=mark, measure=measure).result(champions)
+
+
+def promote_on_evidence(conditions: Conditions, *, state: State, evidence: str | None = None) -> PromoteResult:
+    """Make a model champion that was judged before, here or elsewhere; without Spark.
+
+    Args:
+        conditions: What the evidence must agree with.
+        state: The state folder, which holds evidence and keys.
+        evidence: The evidence, as a path or a SHA-256; None for the one that was written last.
+
+    Raises:
+        InputError: If there is no evidence.
+        RefusedError: As ``promote``.
+        RequirementError: As ``promote``.
+    """
+    champions = open_champions(conditions.target, state)
+    with _undone_if_refused(champions):
+        mark = champions.evidence.resolved(evidence)
+        return _promoted(champions, conditions, mark=mark).result(champions)
 
 
 def still_champion(context: StageContext, result: PromoteResult) -> str | None:
     """Return why an earlier result does not hold any more; None if it does.
 
     Raises:
-        RequirementError: If the registry could not be asked.
+        RequirementError: If the registry or the ledger could not be asked.
     """
-    found = open_registry(context).version_of(CHAMPION)
-    if result.champion is not None:
-        if found is None:
-            return f"the registry has no {CHAMPION} any more"
-        return None if found == result.champion else f"version {found.version} is {CHAMPION} now"
-    if any(verdict.status == "CONFIG_ERROR" for verdict in result.verdicts):
-        return "a gate could not be evaluated the last time"
-    # A refusal holds against the champion that the candidate was compared with, and no other.
-    return None if found == result.previous else f"the {CHAMPION} is another one now"
+    champions = open_champions(context.target, context.state)
+    found = champions.registry.version_of(CHAMPION)
+    if result.champion is None:
+        # A refusal holds against the champion that the candidate was compared with, and no other.
+        return None if found == result.previous else f"the {CHAMPION} is another one now"
+    if found is None:
+        return f"the registry has no {CHAMPION} any more"
+    if found != result.champion:
+        return f"version {found.version} is {CHAMPION} now"
+    last = number_of(ChampionHistory(champions.ledger.entries(champions.model)).champion)
+    return None if last == found.version else f"by the ledger {named(last)} is {CHAMPION}"
 
 
-def _test_scores(candidate: Candidate) -> TestScores:
-    given = dict(candidate.probability)
-    if candidate.incumbent.probability is not None:
-        given[CHAMPION] = candidate.incumbent.probability
-    label = candidate.rows.label
-    drawn = dict.fromkeys((candidate.baseline, candidate.chosen))
-    found: dict[str, float] = {}
-    roc: dict[str, scores.Curve] = {}
-    precision_recall: dict[str, scores.Curve] = {}
-    for name, probability in given.items():
-        try:
-            found[name] = scores.auc(probability, label)
-        except DataError:  # what cannot be judged has no score; its gate says why
-            continue
-        if name in drawn:
-            roc[name] = scores.roc_curve(probability, label)
-            precision_recall[name] = scores.precision_recall_curve(probability, label)
-    return TestScores(auc=found, roc=roc, precision_recall=precision_recall)
-
-
-def _crowned(
-    context: StageContext,
-    candidate: Candidate,
-    standing: Standing,
-    found: TestScores,
-    verdicts: tuple[Verdict, ...],
-) -> tuple[ModelVersion, float]:
-    """Make the candidate champion, and return its version and its AUC as read back by alias."""
-    registry = open_registry(context)
-    if standing.is_candidate and standing.current is not None:
-        version = standing.current
-        _log_alone(context, candidate.ingest, found, verdicts)
-    else:
-        version = registered_version(
-            context,
-            "promote",
-            Release(
-                record=candidate.select.chosen,
-                example=candidate.rows.features,
-                tags=_tags(candidate),
-                threshold=candidate.select.threshold,
-            ),
-            log=lambda run: _log(context, run, found, verdicts),
-        )
-        if version != standing.current:
-            replaces = "" if standing.before is None else str(standing.before.version)
-            registry.tag(version, {REPLACES_TAG: replaces, STATUS_TAG: CANDIDATE, REPLACED_BY_TAG: None})
-            registry.move_alias(CHAMPION, version, expected=standing.current)
-    auc_readback = _proven(registry, version, candidate, standing)
-    registry.tag(version, {STATUS_TAG: CHAMPION_PROVEN})
-    for old in (standing.current, standing.before):
-        if old is not None and old != version:
-            registry.tag(old, {STATUS_TAG: ARCHIVED, REPLACED_BY_TAG: str(version.version)})
-    return version, auc_readback
-
-
-def _proven(registry: Registry, version: ModelVersion, candidate: Candidate, standing: Standing) -> float:
-    """Return the champion's AUC as read back through the registry; put the alias back if it is not the candidate's."""
-    expected = scores.auc(candidate.probability[candidate.chosen], candidate.rows.label)
+@contextmanager
+def _undone_if_refused(champions: Champions) -> Iterator[None]:
+    """Undo the claim of a killed try when this one is refused: the alias may name what must not be champion now."""
     try:
-        named, measured = readback(registry, CHAMPION, rows=candidate.rows)
-        fault = None
-        if named != version or not abs(measured - expected) <= TOLERANCE:
-            fault = f"version {named.version} with AUC {measured!r} came back"
-    except Exception as error:  # whatever goes wrong, the former champion must come back
-        fault = f"it cannot be loaded ({type(error).__name__}: {' '.join(str(error).split())[:300]})"
-        measured = float("nan")
-    if fault is None:
-        return measured
-    before = standing.before
-    if standing.is_candidate:
-        kept = "it was champion already, and still is: nothing was changed"
-    else:
-        registry.restore_alias(CHAMPION, before, expected=version)
-        registry.tag(version, {STATUS_TAG: REFUSED})
-        kept = f"version {before.version} is champion as before" if before else "there is no champion, as before"
-    raise RefusedError(
-        f"{version.name}: version {version.version} with AUC {expected!r} was to be champion, but {fault}; {kept}"
-    )
+        yield
+    except RefusedError:
+        recovered(champions)
+        raise
 
 
-def _tags(candidate: Candidate) -> dict[str, str]:
+def _promoted(champions: Champions, conditions: Conditions, *, mark: str, measure: Measure = no_measure) -> Promoted:
+    history = recovered(champions, key=mark)
+    if history.made_by(mark) is not None:
+        return _promoted_before(champions, history, mark=mark, measure=measure)
+    evidence = verified(champions, conditions, mark=mark, history=history)
+    champion = history.champion
+    if champion is not None and _decides_alike(champions, champion, evidence):
+        return Promoted(champion, history, _still_there(champions, history, champion, measure=measure))
+    version = _version_of(champions, history, evidence, mark=mark)
+    change = Change(kind="promote", version=version, evidence=evidence, mark=mark, key=mark)
+    entry, measured = make_champion(champions, change, history=history, measure=measure)
+    return Promoted(entry, history, measured)
+
+
+def _promoted_before(champions: Champions, history: ChampionHistory, *, mark: str, measure: Measure) -> Promoted:
+    """Return what evidence made that was used before, if it still is champion."""
+    used, champion = history.made_by(mark), history.champion
+    if used is None or champion is None or champion.evidence != mark:
+        raise EvidenceError(
+            f"{champions.model}: the evidence {mark[:12]} made version {number_of(used)} champion before, and "
+            f"{named(number_of(champion))} has followed since; evidence promotes once: judge the candidate again with "
+            "--from judge"
+        )
+    return Promoted(champion, history, _still_there(champions, history, champion, measure=measure))
+
+
+def _still_there(
+    champions: Champions, history: ChampionHistory, champion: Promotion, *, measure: Measure
+) -> float | None:
+    """Return what was measured on a version that is champion already."""
+    champions.require_alias(history)
+    try:
+        evidence = champions.evidence.proven(champion.evidence)
+        return read_back(champions, champions.version(champion), evidence, measure=measure)
+    except RefusedError as error:
+        raise RefusedError(f"{error}; it was {CHAMPION} already, and still is: nothing was changed") from error
+
+
+def _decides_alike(champions: Champions, champion: Promotion, evidence: Evidence) -> bool:
+    """Say whether the champion is the judged model itself: same fitted parts, same encoding, same threshold."""
+    try:
+        known = champions.evidence.proven(champion.evidence)
+    except EvidenceError:  # then the judged model becomes a version of its own, with evidence that can be shown
+        return False
+    return known.artefact.model_digest == evidence.artefact.model_digest
+
+
+def _version_of(champions: Champions, history: ChampionHistory, evidence: Evidence, *, mark: str) -> ModelVersion:
+    """Return the version that holds the judged files; it is registered if there is none yet."""
+    registry, artefact, claim = champions.registry, evidence.artefact, history.open_claim
+    found = registry.find_tagged({ARTEFACT_TAG: artefact.digest}) if claim is None else champions.version(claim)
+    if found is None:
+        logged = registry.tracking.client.get_logged_model(artefact.model_uri.rpartition("/")[2])
+        found = registry.create(model_uri=artefact.model_uri, tags=_tags(evidence, mark, logged=logged.tags))
+    with registry.artefact(found) as folder:
+        require_same_artefact(artefact.files, folder, what=f"{found.name} version {found.version}")
+    return found
+
+
+def _tags(evidence: Evidence, mark: str, *, logged: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags of a new version: those of the logged model, and over them what the evidence vouches for."""
     return {
-        SELECTION_TAG: candidate.select.selection_digest,
-        **split_tags(candidate.split),
-        **source_tags(candidate.ingest),
+        **{name: value for name, value in logged.items() if name.startswith("gauntlet.")},
+        STAGE_TAG: "promote",
+        STATUS_TAG: "candidate",
+        EVIDENCE_TAG: mark,
+        SELECTION_TAG: evidence.selection_digest,
+        ROWS_TAG: evidence.split_fingerprint,
+        SYNTHETIC_TAG: str(evidence.synthetic).lower(),
+        "gauntlet.protocol": evidence.protocol,
+        "gauntlet.problem": evidence.problem,
+        "gauntlet.model": evidence.chosen,
+        **judged_tags(evidence),
     }
 
 
-def _log_alone(context: StageContext, ingest: IngestResult, found: TestScores, verdicts: tuple[Verdict, ...]) -> None:
-    """Log into a run of its own, where no version is made."""
-    with context.target.tracking.stage_run("promote", key=context.key, tags=source_tags(ingest)) as run:
-        _log(context, run, found, verdicts)
+def _require_same_run(
+    evidence: Evidence, *, ingest: IngestResult, split: SplitResult, select: SelectResult, package: PackageResult
+) -> None:
+    """Make sure that evidence speaks of what the stages before left."""
+    pairs = {
+        "curated rows": (table_of(evidence, "curated").fingerprint, ingest.curated.fingerprint),
+        "split": (evidence.split_fingerprint, split.table.fingerprint),
+        "choice": (evidence.selection_digest, select.selection_digest),
+        "threshold": (evidence.threshold, select.threshold),
+        "artefact": (evidence.artefact.model_uri, package.model_uri),
+        "artefact's files": (evidence.artefact.files, package.files),
+    }
+    others = [what for what, (judged, left) in pairs.items() if judged != left]
+    if others:
+        raise EvidenceError(
+            f"the evidence is of another {', '.join(others)} than this run has; run again with --from judge"
+        )
 
 
-def _log(context: StageContext, run: Run, found: TestScores, verdicts: tuple[Verdict, ...]) -> None:
-    client, run_id = context.target.tracking.client, str(run.info.run_id)
-    for name, value in found.auc.items():
-        client.log_metric(run_id, f"auc_test.{name}", value)
-    document = {"verdicts": [verdict.record().model_dump(mode="json") for verdict in verdicts]}
-    client.log_dict(run_id, document, "verdicts.json")
+def _auc_as_judged(model: PyFuncModel, *, evidence: Evidence, rows: Rows) -> float:
+    """Return a model's AUC on the test rows, if it is the one that it was judged by."""
+    name = f"auc_test.{evidence.chosen}"
+    judged = next((metric.value for metric in evidence.metrics if metric.name == name), None)
+    measured = auc(answers(model.predict(rows.features), rows=rows), rows.label)
+    if judged is None or not abs(measured - judged) <= TOLERANCE:
+        raise EvidenceError(f"its AUC on the test rows is {measured!r}, and {judged!r} was judged")
+    return measured

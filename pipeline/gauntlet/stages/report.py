@@ -16,6 +16,8 @@ from gauntlet.core.results import (
     ExpectationsResult,
     ExploreResult,
     IngestResult,
+    JudgeResult,
+    PackageResult,
     PromoteResult,
     RegisterResult,
     ReportResult,
@@ -41,6 +43,8 @@ def report(  # noqa: PLR0913 - one argument for each stage, by the engine's conv
     register: RegisterResult | None = None,
     sweep: SweepResult | None = None,
     select: SelectResult | None = None,
+    package: PackageResult | None = None,
+    judge: JudgeResult | None = None,
     promote: PromoteResult | None = None,
     score: ScoreResult | None = None,
 ) -> ReportResult:
@@ -57,6 +61,8 @@ def report(  # noqa: PLR0913 - one argument for each stage, by the engine's conv
         register=register,
         sweep=sweep,
         select=select,
+        package=package,
+        judge=judge,
         promote=promote,
         score=score,
     )
@@ -78,6 +84,7 @@ def page(context: StageContext, results: Results) -> str:
         cell=numerals.cell,
         short=_short,
         breakable=_breakable,
+        gate_name=_gate_name,
     )
     script = _packaged("report.js")
     return environment.get_template("report.html.j2").render(
@@ -100,6 +107,8 @@ def _content(context: StageContext, results: Results) -> dict[str, Any]:
         "figures_of_merit": _figures_of_merit(results, context),
         "stages": report_view.stages(results, context),
         "suites": report_view.suites(results),
+        "verdicts": report_view.verdict_rows(results),
+        "evidence": report_view.evidence(results, context),
         "figures": report_view.figures(results, context),
         "splits": report_charts.split_rows(results.split),
         "candidates": report_charts.candidates(results, context),
@@ -118,8 +127,8 @@ def _content(context: StageContext, results: Results) -> dict[str, Any]:
 def _figures_of_merit(results: Results, context: StageContext) -> list[dict[str, str]]:
     """Return the few numbers that head the page."""
     found: list[dict[str, str]] = []
-    if results.promote is not None and results.select is not None:
-        auc = results.promote.scores.auc
+    if results.judge is not None and results.select is not None:
+        auc = results.judge.scores.auc
         chosen, forest = auc.get(results.select.chosen.name), auc.get("forest")
         note = f"baseline {numerals.auc(forest)}" if results.select.chosen.name != "forest" else "the baseline itself"
         found.append({"value": numerals.auc(chosen), "name": "AUC on test", "note": note})
@@ -155,6 +164,11 @@ def _packaged(name: str) -> str:
 
 def _short(text: str, length: int = 12) -> str:
     return text[:length]
+
+
+def _gate_name(name: str) -> Markup:
+    """Return a gate's name that may break between its parts, and after underscores."""
+    return Markup("<wbr>").join(Markup("{}").format(part) for part in re.split(r"(?<=::)|(?<=_)|(?<=/)", name))
 
 
 def _breakable(name: str) -> Markup:

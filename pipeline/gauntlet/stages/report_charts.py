@@ -22,14 +22,14 @@ MAXIMUM_IMPORTANCES = 20
 
 def candidates(results: Results, context: StageContext) -> list[dict[str, Any]]:
     """Return the models compared, with their AUCs and roles."""
-    promote, select = results.promote, results.select
+    judge, select = results.judge, results.select
     models = select.candidates if select else ()
     if not models and results.baseline is not None:
         models = (results.baseline.forest, results.baseline.reference)
         models += (results.sweep.model,) if results.sweep is not None else ()
     elif not models and results.sweep is not None:
         models = (results.sweep.model,)
-    tested = promote.scores.auc if promote else {}
+    tested = judge.scores.auc if judge else {}
     forest = tested.get("forest")
     rows = []
     for model in models:
@@ -52,15 +52,15 @@ def candidates(results: Results, context: StageContext) -> list[dict[str, Any]]:
 
 def curves(results: Results, context: StageContext) -> list[dict[str, Any]]:
     """Return the ROC and the precision-recall chart of the forest and the chosen model on the test split."""
-    promote, split = results.promote, results.split
-    if promote is None or not promote.scores.roc:
+    judge, split = results.judge, results.split
+    if judge is None or not judge.scores.roc:
         return []
     base = split.positives["test"] / split.rows["test"] if split and split.rows.get("test") else None
-    chosen, tested = results.select.chosen.name if results.select else "", promote.scores.auc
+    chosen, tested = results.select.chosen.name if results.select else "", judge.scores.auc
     roc = _curve_lines(
-        promote.scores.roc, chosen, lambda name: f"{model_title(name, context)} {numerals.auc(tested.get(name))}"
+        judge.scores.roc, chosen, lambda name: f"{model_title(name, context)} {numerals.auc(tested.get(name))}"
     )
-    precision = _curve_lines(promote.scores.precision_recall, chosen, lambda name: model_title(name, context))
+    precision = _curve_lines(judge.scores.precision_recall, chosen, lambda name: model_title(name, context))
     diagonal = Rule("chance")
     rules = () if base is None else (Rule(f"positive rows {numerals.share(base, 1)}", y=base, side="start"),)
     return [

@@ -15,7 +15,9 @@ from gauntlet.core.results import (
     ExpectationsResult,
     ExploreResult,
     IngestResult,
+    JudgeResult,
     ModelVersion,
+    PackageResult,
     PromoteResult,
     RegisterResult,
     ScoreResult,
@@ -25,6 +27,7 @@ from gauntlet.core.results import (
     SuiteOutcome,
     SweepResult,
     TableRef,
+    VerdictRecord,
 )
 from gauntlet.core.section import TargetName
 from gauntlet.stages import numerals
@@ -46,6 +49,8 @@ class Results:
     register: RegisterResult | None = None
     sweep: SweepResult | None = None
     select: SelectResult | None = None
+    package: PackageResult | None = None
+    judge: JudgeResult | None = None
     promote: PromoteResult | None = None
     score: ScoreResult | None = None
 
@@ -166,6 +171,17 @@ def _select_summary(select: SelectResult, context: StageContext) -> str:
     return f"{model_title(select.chosen.name, context)} chosen; threshold {numerals.auc(select.threshold)}"
 
 
+def _package_summary(package: PackageResult, _: StageContext) -> str:
+    return f"{numerals.plural(len(package.files), 'file')} packed, digest {package.model_digest[:12]}"
+
+
+def _judge_summary(judge: JudgeResult, _: StageContext) -> str:
+    passed = sum(verdict.status == "PASS" for verdict in judge.verdicts)
+    waived = sum(verdict.waiver is not None for verdict in judge.verdicts)
+    said = f"{passed} of {numerals.plural(len(judge.verdicts), 'gate')} pass"
+    return f"{said}, {waived} waived" if waived else said
+
+
 def _promote_summary(promote: PromoteResult, _: StageContext) -> str:
     if promote.champion is None:
         return "nothing was promoted"
@@ -193,6 +209,8 @@ _SUMMARIES: dict[type[StageResult], Callable[[Any, StageContext], str]] = {
     RegisterResult: _register_summary,
     SweepResult: _sweep_summary,
     SelectResult: _select_summary,
+    PackageResult: _package_summary,
+    JudgeResult: _judge_summary,
     PromoteResult: _promote_summary,
     ScoreResult: _score_summary,
 }
@@ -228,6 +246,35 @@ def suites(results: Results) -> list[dict[str, Any]]:
         }
         for suite in found
     ]
+
+
+def verdict_rows(results: Results) -> list[dict[str, Any]]:
+    """Return the verdicts, those that stop a promotion first, then those of whole gates before single expectations."""
+    if results.judge is None:
+        return []
+    ordered = sorted(results.judge.verdicts, key=lambda v: (not v.blocks, v.waiver is None, v.gate.startswith("data/")))
+    return [
+        {
+            "verdict": verdict,
+            "state": "refused" if verdict.blocks else "done",
+            "interval": numerals.interval(verdict.interval),
+            "waiver": _waiver(verdict),
+        }
+        for verdict in ordered
+    ]
+
+
+def _waiver(verdict: VerdictRecord) -> str:
+    if verdict.waiver is None:
+        return ""
+    return f"Waived until {verdict.waiver.until} by {verdict.waiver.owner}: {verdict.waiver.reason}"
+
+
+def evidence(results: Results, context: StageContext) -> dict[str, str] | None:
+    """Return where the signed evidence lies, and by what it is known; None if nothing was judged."""
+    if results.judge is None:
+        return None
+    return {"path": str(context.state.path(results.judge.evidence)), "digest": results.judge.evidence_digest}
 
 
 def figures(results: Results, context: StageContext) -> list[dict[str, Any]]:

@@ -46,30 +46,59 @@ class Release:
     threshold: float | None = None
 
 
-def registered_version(
+def logged_model(
     context: StageContext, stage: str, release: Release, *, log: Callable[[Run], None] = lambda _run: None
-) -> ModelVersion:
+) -> tuple[str, str]:
+    """Log a model in a run of its own, and return its address and the run's identifier.
+
+    What a killed try of the stage left is taken away first.
+
+    Args:
+        context: The stage's context.
+        stage: The stage's name.
+        release: What is logged.
+        log: Writes what else belongs into the run.
+    """
+    _discard_logged_models(context)
+    with context.target.tracking.stage_run(stage, key=context.key, tags=release.tags) as run:
+        log(run)
+        uri = log_packed(
+            release.record,
+            state=context.state,
+            problem=context.problem,
+            example=release.example,
+            tags=version_tags(context, stage, release),
+        )
+    return uri, str(run.info.run_id)
+
+
+def registered_version(context: StageContext, stage: str, release: Release, *, uri: str | None = None) -> ModelVersion:
     """Return the version of a model that this stage made under its key; it is made if a killed try left none.
 
     Args:
         context: The stage's context.
         stage: The stage's name.
         release: What is to become a version.
-        log: Writes what else belongs into the version's run.
+        uri: The address of the model where it was logged before; None logs it now.
     """
     registry, tracking = open_registry(context), context.target.tracking
-    record, threshold = release.record, release.threshold
-    mark = model_digest(record, threshold=threshold)
+    mark = model_digest(release.record, threshold=release.threshold)
     found = registry.find(key=context.key, model_digest=mark)
     if found is not None:
         if tracking.client.get_run(found.run_id).info.status == "RUNNING":  # the try was killed after it
             tracking.client.set_terminated(found.run_id)
         return found
-    _discard_logged_models(context)
-    marks = {
+    uri = uri or logged_model(context, stage, release)[0]
+    return registry.create(model_uri=uri, tags=version_tags(context, stage, release))
+
+
+def version_tags(context: StageContext, stage: str, release: Release) -> dict[str, str]:
+    """Return the tags that say what a version or a logged model is."""
+    record, threshold = release.record, release.threshold
+    return {
         STAGE_TAG: stage,
         STAGE_KEY_TAG: context.key,
-        MODEL_DIGEST_TAG: mark,
+        MODEL_DIGEST_TAG: model_digest(record, threshold=threshold),
         STATUS_TAG: "candidate",
         "gauntlet.problem": context.problem.name,
         "gauntlet.model": record.name,
@@ -77,10 +106,6 @@ def registered_version(
         **({} if threshold is None else {THRESHOLD_TAG: repr(threshold)}),
         **release.tags,
     }
-    with tracking.stage_run(stage, key=context.key, tags=release.tags) as run:
-        log(run)
-        uri = log_packed(record, state=context.state, problem=context.problem, example=release.example, tags=marks)
-        return registry.create(model_uri=uri, tags=marks)
 
 
 def _discard_logged_models(context: StageContext) -> None:

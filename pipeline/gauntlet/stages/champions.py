@@ -1,0 +1,139 @@
+"""This module provides the champions of one model: what the registry, the ledger and the evidence say of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gauntlet.adapters.evidence_store import EvidenceStore
+from gauntlet.adapters.promotion_ledger import PromotionLedger
+from gauntlet.adapters.registry import (
+    ARTEFACT_TAG,
+    CHAMPION,
+    EVIDENCE_TAG,
+    MODEL_DIGEST_TAG,
+    REPLACED_BY_TAG,
+    REPLACES_TAG,
+    STATUS_TAG,
+    THRESHOLD_TAG,
+    Registry,
+)
+from gauntlet.adapters.signing_keys import SigningKeys
+from gauntlet.adapters.target import Target
+from gauntlet.core.champion_history import ChampionHistory
+from gauntlet.core.errors import RefusedError
+from gauntlet.core.evidence import Evidence
+from gauntlet.core.promotions import Promotion, faults_of
+from gauntlet.core.results import ModelVersion
+from gauntlet.core.state import State
+
+
+@dataclass(frozen=True)
+class Champions:
+    """Where a model's champions are written down.
+
+    Attributes:
+        registry: The model's versions, and the alias that everybody serves by.
+        ledger: The authority on which version is champion.
+        evidence: What each promotion stands on.
+    """
+
+    registry: Registry
+    ledger: PromotionLedger
+    evidence: EvidenceStore
+
+    @property
+    def model(self) -> str:
+        """The model's three-level name."""
+        return self.registry.name
+
+    def history(self) -> ChampionHistory:
+        """Return the history of champions.
+
+        Raises:
+            RefusedError: If the ledger was changed by hand.
+            RequirementError: If it cannot be read.
+        """
+        entries = self.ledger.entries(self.model)
+        faults = faults_of(entries)
+        if faults:
+            raise RefusedError(
+                f"{self.ledger.path}: the ledger of {self.model} was changed by hand ({faults[0]}); nothing was "
+                "promoted or rolled back: see `gauntlet audit`, and restore the file from a copy"
+            )
+        return ChampionHistory(entries)
+
+    def version(self, entry: Promotion) -> ModelVersion:
+        """Return the version that an entry speaks of."""
+        return ModelVersion(name=entry.model, version=entry.version, run_id=entry.run_id)
+
+    def require_alias(self, history: ChampionHistory) -> None:
+        """Make sure that the alias names the ledger's champion, or the version that an open claim moved it to.
+
+        Raises:
+            RefusedError: If it names another version; the message says which.
+            RequirementError: If the registry could not be asked.
+        """
+        champion, claim = number_of(history.champion), history.open_claim
+        found = number_of(self.registry.version_of(CHAMPION))
+        if found not in {champion, champion if claim is None else claim.version}:
+            raise RefusedError(
+                f"{self.model}: the alias {CHAMPION} names {named(found)}, but by the ledger {named(champion)} is "
+                "champion; somebody moved the alias by hand, so nothing was changed: see `gauntlet audit`"
+            )
+
+    def mark(self, history: ChampionHistory, *numbers: int | None) -> None:
+        """Let the tags of versions say what the history says of them; None for a version is passed over.
+
+        Raises:
+            RequirementError: If the registry could not be asked.
+        """
+        for number in numbers:
+            if number is not None:
+                version = ModelVersion(name=self.model, version=number, run_id="")
+                self.registry.tag(version, place_tags(history, number))
+
+
+def open_champions(target: Target, state: State) -> Champions:
+    """Return the champions of a target's model; nothing is read yet.
+
+    Args:
+        target: Where registry and ledger are.
+        state: The state folder, which holds evidence and keys.
+    """
+    return Champions(
+        registry=Registry(tracking=target.tracking, name=target.names.registered_model),
+        ledger=target.ledger,
+        evidence=EvidenceStore(folder=state.evidence, keys=SigningKeys(state.keys)),
+    )
+
+
+def place_tags(history: ChampionHistory, version: int) -> dict[str, str | None]:
+    """Return the tags that a version must have by the history; None for one that it must not have."""
+    place = history.place(version)
+    tags: dict[str, str | None] = {
+        STATUS_TAG: place.status,
+        REPLACED_BY_TAG: None if place.replaced_by is None else str(place.replaced_by),
+    }
+    if place.entry is not None:
+        before = place.entry.previous_version
+        tags |= {REPLACES_TAG: "" if before is None else str(before), EVIDENCE_TAG: place.entry.evidence}
+    return tags
+
+
+def judged_tags(evidence: Evidence) -> dict[str, str]:
+    """Return the tags that say what a version decides by, as its evidence has it."""
+    return {
+        MODEL_DIGEST_TAG: evidence.artefact.model_digest,
+        ARTEFACT_TAG: evidence.artefact.digest,
+        THRESHOLD_TAG: repr(evidence.threshold),
+    }
+
+
+def number_of(found: ModelVersion | Promotion | None) -> int | None:
+    """Return the number of a version, or of the version that an entry speaks of; None for none."""
+    return None if found is None else found.version
+
+
+def named(version: int | None) -> str:
+    """Return a version in words."""
+    return "no version" if version is None else f"version {version}"

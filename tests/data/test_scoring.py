@@ -1,0 +1,109 @@
+"""Scoring: every row gets the champion's probability and decision, and only checked predictions show."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from chispa.dataframe_comparer import assert_df_equality
+
+from gauntlet.adapters.model_files import load_fitted
+from gauntlet.core.errors import RefusedError
+from gauntlet.core.results import PromoteResult
+from gauntlet.stages.score import score
+from tests.data.model_world import shared_world
+
+pytestmark = pytest.mark.data
+
+REFUSED = PromoteResult(refusal="no", champion=None, previous=None, bootstrap=True, sequence=None, auc_readback=None)
+
+
+@pytest.fixture
+def world(spark, tmp_path_factory, tmp_path):
+    """Give each test a world of its own."""
+    return shared_world(tmp_path_factory, spark).copied(tmp_path / "state")
+
+
+def _probabilities(world, choice):
+    """Return what a choice's model says of every curated row, by row_id, in memory."""
+    frame = world.context("look").target.tables.read(world.ingest.curated).toPandas()
+    fitted = load_fitted(choice.select.chosen, state=world.context("look").state)
+    return dict(zip(frame["row_id"], fitted.probability(frame), strict=True))
+
+
+def test_scoring_writes_a_probability_and_a_decision_for_every_row_and_is_usable_in_sql(world, spark):
+    promoted = world.crown(world.strong)
+    result = world.score(world.strong, promoted)
+    assert result.refusal is None
+    assert (result.rows, result.model) == (700, promoted.champion)
+    assert result.suite.success
+    tables = world.context("look").target.tables
+    written = tables.read(result.table).toPandas()
+    assert dict(zip(written["row_id"], written["probability"], strict=True)) == _probabilities(world, world.strong)
+    assert set(written["threshold"]) == {world.strong.select.threshold} == {result.threshold}
+    np.testing.assert_array_equal(written["decision"], written["probability"] >= result.threshold)
+    assert result.positives == written["decision"].sum() > 0
+    assert set(written["model_version"]) == {str(promoted.champion.version)}
+    assert set(written["synthetic"]) == {True}
+    assert written["scored_at"].nunique() == 1
+    tables.read(world.ingest.curated).createOrReplaceTempView("curated_rows")
+    features = ", ".join(column.name for column in world.problem.features)
+    query = f"SELECT row_id, gauntlet_probability(struct({features})) AS probability FROM curated_rows"  # noqa: S608
+    asked = spark.sql(query)
+    kept = tables.read(result.table).select("row_id", "probability")
+    assert_df_equality(asked, kept, ignore_row_order=True, ignore_nullable=True)
+    assert asked.count() == 700
+
+
+def test_after_the_alias_moved_a_warm_session_serves_the_new_version(world):
+    # The address holds the version's number. Over Spark Connect MLflow would keep what it loaded for an alias's
+    # address in the workers, and go on serving the old version.
+    first = world.crown(world.weak, "first")
+    old = world.score(world.weak, first, "first")
+    second = world.crown(world.strong, "second")
+    new = world.score(world.strong, second, "second")
+    tables = world.context("look").target.tables
+    for choice, result in ((world.weak, old), (world.strong, new)):
+        written = tables.read(result.table).toPandas()
+        assert dict(zip(written["row_id"], written["probability"], strict=True)) == _probabilities(world, choice)
+        assert set(written["model_version"]) == {str(result.model.version)}
+    assert _probabilities(world, world.weak) != _probabilities(world, world.strong)
+    with pytest.raises(RefusedError, match=r"version 1 of .* was promoted, but the alias champion names version 2 now"):
+        world.score(world.weak, first, "third")
+
+
+def test_addresses_name_the_version_never_the_alias(world):
+    version = world.crown(world.weak).champion
+    assert world.registry.uri(version) == "models:/gauntlet.wine_quality.wine_classifier/1"
+
+
+def test_predictions_that_fail_their_suite_are_not_published(world, tmp_path):
+    promoted = world.crown(world.strong)
+    tables = world.context("look").target.tables
+    good = tables.write("predictions", tables.read(world.ingest.curated).select("row_id").limit(9))
+    suites = tmp_path / "problem" / "suites" / "wine_quality"
+    suites.mkdir(parents=True)
+    rule = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "probability", "max_value": 0.01}}
+    (suites / "predictions.json").write_text(json.dumps({"name": "strict", "expectations": [rule]}), encoding="utf-8")
+    context = world.context("score", "strict")
+    strict = type(context)(**{**vars(context), "problem_folder": tmp_path / "problem"})
+    result = score(strict, ingest=world.ingest, promote=promoted, select=world.strong.select)
+    assert result.table is None
+    assert "1 of 1 expectations failed: predictions::probability::between" in result.refusal
+    assert result.refusal.endswith("nothing was published")
+    assert tables.exists(good)
+    assert not tables.exists(good.model_copy(update={"version": good.version + 1}))
+
+
+def test_a_threshold_changed_by_hand_is_refused(world):
+    promoted = world.crown(world.strong)
+    world.registry.tag(promoted.champion, {"gauntlet.threshold": "0.5"})
+    with pytest.raises(RefusedError, match=r"gauntlet.threshold of version 1 .* says 0.5"):
+        world.score(world.strong, promoted)
+
+
+def test_without_a_champion_nothing_is_scored(world):
+    refused = REFUSED
+    with pytest.raises(RefusedError, match="nothing was promoted"):
+        world.score(world.strong, refused)
