@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -13,6 +13,9 @@ from gauntlet import __version__
 from gauntlet.core.errors import ExitCode, GauntletError, InputError
 from gauntlet.core.stage_names import STAGE_NAMES
 from gauntlet.terminal import Terminal
+
+if TYPE_CHECKING:
+    from gauntlet.commands.opening import RoadOptions
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _stage_choice = click.Choice(STAGE_NAMES)
@@ -79,6 +82,14 @@ def _problem(command: _Command) -> _Command:
     return command
 
 
+def _road(options: dict[str, Any]) -> tuple[RoadOptions, Terminal]:
+    """Return the options of ``_problem`` and ``_common`` as the commands take them."""
+    from gauntlet.commands.opening import RoadOptions  # noqa: PLC0415 - keeps --help fast
+
+    terminal = Terminal(quiet=options.pop("quiet"), machine=options.pop("machine"))
+    return RoadOptions(**options), terminal
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
 @click.version_option(__version__, "--version", "-V", prog_name="gauntlet")
 def cli() -> None:
@@ -101,12 +112,13 @@ def run(last: str, first: str | None, fresh: bool, dry_run: bool, **options: Any
 
     Stages whose inputs did not change since they were done are not done again.
     """
-    from gauntlet.commands import run_road  # noqa: PLC0415 - keeps --help fast
+    from gauntlet.commands.opening import Steps  # noqa: PLC0415 - keeps --help fast
+    from gauntlet.commands.road import run_road  # noqa: PLC0415 - keeps --help fast
 
     first = STAGE_NAMES[0] if fresh else first
     if first is not None and STAGE_NAMES.index(first) > STAGE_NAMES.index(last):
         raise InputError(f"--from {first} comes after --until {last}; there would be nothing to do")
-    return run_road(first=first, last=last, dry_run=dry_run, only=False, **options)
+    return run_road(*_road(options), Steps(first=first, last=last), dry_run=dry_run)
 
 
 @cli.command()
@@ -115,9 +127,114 @@ def run(last: str, first: str | None, fresh: bool, dry_run: bool, **options: Any
 @_common
 def stage(name: str, **options: Any) -> int:
     """Run one stage alone, as a task of a job would; the stages before it must be done."""
-    from gauntlet.commands import run_road  # noqa: PLC0415 - keeps --help fast
+    from gauntlet.commands.opening import Steps  # noqa: PLC0415 - keeps --help fast
+    from gauntlet.commands.road import run_road  # noqa: PLC0415 - keeps --help fast
 
-    return run_road(first=None, last=name, dry_run=False, only=True, **options)
+    return run_road(*_road(options), Steps(last=name, only=True))
+
+
+@cli.group(no_args_is_help=True)
+def gates() -> None:
+    """Say what the gates guard; `pytest -m gates` asks them."""
+
+
+@gates.command(name="list")
+@_problem
+@_common
+def list_(**options: Any) -> int:
+    """List the gates that the problem's candidates must pass."""
+    from gauntlet.commands.judging import list_gates  # noqa: PLC0415 - keeps --help fast
+
+    return list_gates(*_road(options))
+
+
+@gates.command()
+@click.argument("gate")
+@_problem
+@_common
+def explain(gate: str, **options: Any) -> int:
+    """Explain one gate: what it guards, its bounds and where they are set, what to do when it is red."""
+    from gauntlet.commands.judging import explain_gate  # noqa: PLC0415 - keeps --help fast
+
+    return explain_gate(*_road(options), name=gate)
+
+
+@cli.command()
+@click.argument("saboteurs", nargs=-1)
+@_problem
+@_common
+def sabotage(saboteurs: tuple[str, ...], **options: Any) -> int:
+    """Test the gates: break a sound candidate in every way there is (or in those named), and see it caught.
+
+    A saboteur that its gate does not catch is exit code 1. Nothing is promoted, and nothing that is kept is changed.
+    """
+    from gauntlet.commands.judging import run_sabotage  # noqa: PLC0415 - keeps --help fast
+
+    return run_sabotage(*_road(options), chosen=saboteurs)
+
+
+_evidence_argument = click.argument("evidence", required=False)
+
+
+@cli.group(name="evidence", no_args_is_help=True)
+def evidence_group() -> None:
+    """Show or verify the signed evidence of a judgement: a file, the first digits of its SHA-256, or the newest."""
+
+
+@evidence_group.command()
+@_evidence_argument
+@_problem
+@_common
+def show(evidence: str | None, **options: Any) -> int:
+    """Show what a judgement stands on, once its signature is proven."""
+    from gauntlet.commands.promotion import show_evidence  # noqa: PLC0415 - keeps --help fast
+
+    return show_evidence(*_road(options), given=evidence)
+
+
+@evidence_group.command()
+@_evidence_argument
+@_problem
+@_common
+def verify(evidence: str | None, **options: Any) -> int:
+    """Hold evidence against what is stored now, byte by byte; exit code 1 names the first thing that differs."""
+    from gauntlet.commands.promotion import verify_evidence  # noqa: PLC0415 - keeps --help fast
+
+    return verify_evidence(*_road(options), given=evidence)
+
+
+@cli.command()
+@_evidence_argument
+@_problem
+@_common
+def promote(evidence: str | None, **options: Any) -> int:
+    """Make the model champion that was judged, by its evidence: the newest, a file, or a SHA-256.
+
+    Everything that the evidence speaks of is verified first. Needs no Spark.
+    """
+    from gauntlet.commands.promotion import promote_evidence  # noqa: PLC0415 - keeps --help fast
+
+    return promote_evidence(*_road(options), given=evidence)
+
+
+@cli.command()
+@_problem
+@_common
+def rollback(**options: Any) -> int:
+    """Make the former champion champion again, with its own evidence. Needs no Spark."""
+    from gauntlet.commands.promotion import roll_back_champion  # noqa: PLC0415 - keeps --help fast
+
+    return roll_back_champion(*_road(options))
+
+
+@cli.command()
+@_problem
+@_common
+def audit(**options: Any) -> int:
+    """Walk registry and ledger: any alias moved by hand, any evidence or artefact changed since? Needs no Spark."""
+    from gauntlet.commands.promotion import audit_champions  # noqa: PLC0415 - keeps --help fast
+
+    return audit_champions(*_road(options))
 
 
 @cli.command()
@@ -125,7 +242,7 @@ def stage(name: str, **options: Any) -> int:
 @click.option("--target", type=click.Choice(("local", "remote", "databricks")), default="local", show_default=True)
 def doctor(**options: Any) -> int:
     """Show what the environment has, what it lacks, and the exact thing to do."""
-    from gauntlet.commands import show_environment  # noqa: PLC0415 - keeps --help fast
+    from gauntlet.commands.road import show_environment  # noqa: PLC0415 - keeps --help fast
 
     return show_environment(**options)
 
@@ -139,7 +256,7 @@ def doctor(**options: Any) -> int:
 @_common
 def init(**options: Any) -> int:
     """Write a commented problem file and first expectation suites for a table."""
-    from gauntlet.commands import write_draft  # noqa: PLC0415 - keeps --help fast
+    from gauntlet.commands.road import write_draft  # noqa: PLC0415 - keeps --help fast
 
     return write_draft(**options)
 
@@ -149,7 +266,7 @@ def init(**options: Any) -> int:
 @click.option("--yes", is_flag=True, help="Delete; without it the command only shows what it would free.")
 def clean(**options: Any) -> int:
     """Show, and with --yes delete, what no current result needs; the champion's evidence and all tables stay."""
-    from gauntlet.commands import clean_state  # noqa: PLC0415 - keeps --help fast
+    from gauntlet.commands.road import clean_state  # noqa: PLC0415 - keeps --help fast
 
     return clean_state(**options)
 
@@ -159,7 +276,7 @@ def clean(**options: Any) -> int:
 @click.option("--open", "show", is_flag=True, help="Open it in the browser.")
 def report(**options: Any) -> int:
     """Say where the last run's report is."""
-    from gauntlet.commands import find_report  # noqa: PLC0415 - keeps --help fast
+    from gauntlet.commands.road import find_report  # noqa: PLC0415 - keeps --help fast
 
     return find_report(**options)
 
@@ -169,7 +286,7 @@ def report(**options: Any) -> int:
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
 def ui(**options: Any) -> int:
     """Open MLflow's pages on this state folder's runs and models; Ctrl-C ends it."""
-    from gauntlet.commands import serve_mlflow  # noqa: PLC0415 - keeps --help fast
+    from gauntlet.commands.road import serve_mlflow  # noqa: PLC0415 - keeps --help fast
 
     return serve_mlflow(**options)
 

@@ -111,10 +111,24 @@ STAGES: tuple[Stage, ...] = (
         settings=("costs",),
     ),
     Stage(
+        "package",
+        "pack the choice as the artefact that is judged",
+        r.PackageResult,
+        needs=("split", "select"),
+        settings=("names", "columns"),
+    ),
+    Stage(
+        "judge",
+        "open the test split, ask every gate, sign the evidence",
+        r.JudgeResult,
+        needs=("ingest", "split", "baseline", "select", "package"),
+        settings=tuple(name for name in Problem.model_fields if name not in ("title", "attribution", "origins")),
+    ),
+    Stage(
         "promote",
-        "open the test split, judge, move the alias champion",
+        "verify the evidence, move the alias champion",
         r.PromoteResult,
-        needs=("ingest", "expectations", "split", "baseline", "select"),
+        needs=("ingest", "split", "select", "package", "judge"),
         settings=("promotion", "names", "columns"),
     ),
     Stage(
@@ -133,6 +147,15 @@ STAGES: tuple[Stage, ...] = (
         always=True,
     ),
 )
+
+
+# What tells whether a kept result still holds where more than tables and files is concerned.
+_STILL = {
+    "register": "still_registered",
+    "package": "still_packaged",
+    "judge": "still_judged",
+    "promote": "still_champion",
+}
 
 
 @dataclass(frozen=True)
@@ -275,7 +298,11 @@ class Road:
 
     def _suites(self, stage: str) -> dict[str, str]:
         suites = self.problem.suites
-        names = {"expectations": (suites.raw, suites.curated), "score": (suites.predictions,)}.get(stage, ())
+        names = {
+            "expectations": (suites.raw, suites.curated),
+            "judge": (suites.raw, suites.curated, suites.predictions),
+            "score": (suites.predictions,),
+        }.get(stage, ())
         return {name: file_digest(find_suite(name, problem_folder=self.problem_folder)) for name in names}
 
     def _reason_to_run(self, stage: Stage, parts: Mapping[str, str]) -> str | None:
@@ -299,7 +326,7 @@ class Road:
                 return f"table {reference.full_name} version {reference.version} is gone"
             if isinstance(reference, r.FileRef) and not self._intact(reference):
                 return f"{reference.path} is gone or was changed"
-        still = {"register": "still_registered", "promote": "still_champion"}.get(stage.name)
+        still = _STILL.get(stage.name)
         reason: str | None = getattr(stage.module, still)(self._context(stage, key), result) if still else None
         return reason
 
@@ -324,9 +351,9 @@ class Road:
         function: Callable[..., r.StageResult] = getattr(stage.module, stage.name)
         if stage.name == "ingest":
             function = partial(function, fetched=fetched)
-        elif stage.name == "promote":
-            judge = importlib.import_module("gauntlet.gates.promotion").judge
-            function = partial(function, judge=judge)
+        elif stage.name in ("judge", "promote"):
+            # The gates lie above the stages: what a stage may know of them is put in here.
+            function = partial(function, gates=importlib.import_module("gauntlet.gates.catalogue").AllGates())
         try:
             folder.mkdir(parents=True, exist_ok=True)
             result = function(context, **{name: results[name] for name in stage.needs if name in results})
@@ -339,11 +366,15 @@ class Road:
         return result
 
     def _context(self, stage: Stage, key: str) -> StageContext:
+        return self.context(folder=self.state.stage_folder(stage.name, key), key=key)
+
+    def context(self, *, folder: Path, key: str) -> StageContext:
+        """Return the context of work on this road: a stage's, or that of a judgement beside it."""
         return StageContext(
             problem=self.problem,
             target=self.target,
             state=self.state,
-            folder=self.state.stage_folder(stage.name, key),
+            folder=folder,
             key=key,
             synthetic_allowed=self.synthetic_allowed,
             problem_folder=self.problem_folder,

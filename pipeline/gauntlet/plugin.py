@@ -1,7 +1,7 @@
-"""This module provides the pytest plugin: tier markers, the rule that each test carries one, and each tier's seconds.
+"""This module provides the pytest plugin: options, tier markers, gates as items, and fixtures.
 
-The rule holds for suites that ask for it with the ini option ``gauntlet_tiers = true``; to any other suite the plugin
-adds the markers' descriptions and nothing else.
+The tier rule holds for suites that ask for it with the ini option ``gauntlet_tiers = true``. A suite that uses none of
+it pays for the reading of this file and nothing more: everything else is imported when a test asks for it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections import defaultdict
 
 import pytest
 
+from gauntlet.testing.fixtures import *  # noqa: F403 - pytest finds fixtures by their names in the plugin's module
+
 TIERS = {
     "unit": "pure code, no Spark, milliseconds a test",
     "data": "tables and stages on a real local Spark",
@@ -19,19 +21,62 @@ TIERS = {
     "remote": "separate Spark and MLflow servers",
     "e2e": "the whole road, as a user walks it",
 }
+_SOURCE_MARK = "gauntlet_source"
+_REPORT_PLUGIN = "gauntlet-verdicts"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the ini option."""
+    """Add the options, in a group of their own, and the ini options."""
+    group = parser.getgroup("gauntlet", "Gauntlet: gates of a machine-learning pipeline")
+    group.addoption("--target", dest="gauntlet_target", metavar="NAME", help="where Spark, tables and MLflow are")
+    group.addoption("--problem", dest="gauntlet_problem", metavar="FILE", help="the problem file that is judged")
+    group.addoption("--seed", dest="gauntlet_seed", metavar="N", type=int, help="replaces the problem's seed")
+    group.addoption(
+        "--gauntlet-set",
+        dest="gauntlet_set",
+        metavar="KEY=VALUE",
+        action="append",
+        help="replace one value of the problem, by dotted key; may be given often",
+    )
+    group.addoption("--gauntlet-state", dest="gauntlet_state", metavar="FOLDER", help="the state folder (.gauntlet)")
+    group.addoption("--gauntlet-no-synthetic", action="store_true", help="fail rather than use generated data")
+    group.addoption("--gauntlet-sarif", metavar="FILE", help="write the verdicts as SARIF 2.1.0")
+    group.addoption("--gauntlet-verdicts", metavar="FILE", help="write the verdicts as JSON")
     parser.addini("gauntlet_tiers", "require exactly one tier marker on every test", type="bool", default=False)
+    parser.addini("gauntlet_target", "where Spark, tables and MLflow are, unless --target says", default="")
+    parser.addini("gauntlet_problem", "the problem file that is judged, unless --problem says", default="")
+    parser.addini("gauntlet_state", "the state folder, unless --gauntlet-state says", default="")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Describe the tier markers, and watch the tiers where the suite asks for it."""
+    """Describe the markers, and watch the tiers where the suite asks for it."""
     for name, meaning in TIERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
+    config.addinivalue_line("markers", "slow_gates: gates that fit models again")
+    config.addinivalue_line("markers", f"{_SOURCE_MARK}(source): what parametrize_with_gates judges")
     if config.getini("gauntlet_tiers"):
         config.pluginmanager.register(_TierWatch(), "gauntlet-tiers")
+    if any(config.getoption(f"gauntlet_{name}") for name in ("sarif", "verdicts")):
+        _watch_verdicts(config)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a test that ``parametrize_with_gates`` marked one item for each gate."""
+    mark = metafunc.definition.get_closest_marker(_SOURCE_MARK)
+    if mark is None:
+        return
+    from gauntlet.testing.gate_items import parametrized  # noqa: PLC0415 - imports the gates
+
+    _watch_verdicts(metafunc.config)
+    parametrized(metafunc, mark.args[0])
+
+
+def _watch_verdicts(config: pytest.Config) -> None:
+    """Collect verdicts from here on."""
+    if not config.pluginmanager.has_plugin(_REPORT_PLUGIN):
+        from gauntlet.testing.verdict_report import VerdictReport  # noqa: PLC0415 - imports the gates
+
+        config.pluginmanager.register(VerdictReport(config), _REPORT_PLUGIN)
 
 
 class _TierWatch:

@@ -22,6 +22,7 @@ DOCUMENTED = (
     "champion.version",
     "champion.auc_test",
     "champion.auc_readback",
+    "evidence.sha256",
     "score.rows",
     "score.table",
     "report",
@@ -58,6 +59,8 @@ def test_honest_run_ends_with_a_champion(honest, real_data):
     assert found["champion"]["bootstrap"] is True
     assert found["champion"]["version"] == 2  # the baseline forest is version 1
     assert found["sweep"]["trials"] == 96
+    assert {verdict["status"] for verdict in found["verdicts"]} == {"PASS"}
+    assert found["champion"]["sequence"] == 1
     assert found["score"]["rows"] == 6497
     assert found["score"]["model_version"] == found["champion"]["version"]
     assert list(found["stages"]) == list(found["seconds"]) == list(STAGE_NAMES)
@@ -116,7 +119,7 @@ def test_changing_one_thing_redoes_only_what_depends_on_it(gauntlet, honest, fol
     assert plan.code == 0
     stages = {stage["name"]: stage for stage in plan.document["stages"]}
     states = [stages[name]["state"] for name in STAGE_NAMES]
-    assert states == ["up to date"] * 7 + ["would run"] * 4
+    assert states == ["up to date"] * 7 + ["would run"] * 6
     assert stages["select"]["reason"] == "costs changed"
     assert honest.document["report"] == gauntlet("report", "--json", folder=folder).document["report"]
 
@@ -127,8 +130,10 @@ def test_notebook_numbers_are_the_tutorials_and_are_refused(notebook, real_data)
     assert found["champion"] is None
     assert found["score"] is None
     assert "selected on test" in found["refusal"]
-    assert found["stages"]["promote"] == "refused"
-    assert found["stages"]["score"] == "not reached"
+    assert found["stages"]["judge"] == "refused"
+    assert found["stages"]["promote"] == found["stages"]["score"] == "not reached"
+    red = {verdict["gate"] for verdict in found["verdicts"] if verdict["status"] != "PASS"}
+    assert {"split::chosen_without_test", "split::no_repeats_across_splits"} <= red
     assert Path(found["report"]).is_file()
     assert found["split"]["repeats_across"] > 0
     if real_data:

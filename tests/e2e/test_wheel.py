@@ -100,7 +100,7 @@ def test_it_asks_for_spark_in_its_extra_only(dist_info):
     spark = [line for line in required if line.lower().startswith(("pyspark", "delta", "databricks"))]
     assert len(spark) == 2
     assert all(line.endswith("extra == 'local'") for line in spark)
-    assert set(metadata.get_all("Provides-Extra")) == {"local", "infra", "serve", "notebook", "fast", "dev"}
+    assert set(metadata.get_all("Provides-Extra")) == {"local", "pytest", "infra", "serve", "notebook", "fast", "dev"}
     assert any(line.startswith("hyperopt") for line in required), "newer clusters do not have it"
     assert not any("@" in line.split(";")[0] for line in required)
 

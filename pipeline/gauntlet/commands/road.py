@@ -5,80 +5,38 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tomllib
-import traceback
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from gauntlet.adapters.environment import examine, require
-from gauntlet.core.errors import ExitCode, GauntletError, InputError, RequirementError
-from gauntlet.core.problem import Problem
-from gauntlet.core.problem_file import load_problem
-from gauntlet.core.results import ReportResult, StageResult
+from gauntlet.adapters.environment import examine
+from gauntlet.commands.opening import RoadOptions, Steps, opened_road
+from gauntlet.core.errors import ExitCode, InputError, RequirementError
+from gauntlet.core.results import ReportResult
 from gauntlet.core.section import TargetName
 from gauntlet.core.state import State, write_atomically
-from gauntlet.core.summary import sentence, summary
+from gauntlet.core.summary import summary
 from gauntlet.terminal import Terminal
 
 if TYPE_CHECKING:
-    from gauntlet.pipeline import Road, StageReport
+    from gauntlet.pipeline import Road
 
 
-def run_road(  # noqa: PLR0913 - one argument an option of the command
-    *,
-    problem: Path | None,
-    target: TargetName,
-    protocol: str | None,
-    seed: int | None,
-    settings: tuple[str, ...],
-    no_synthetic: bool,
-    workers: int | None,
-    wait: float,
-    state: Path,
-    machine: bool,
-    quiet: bool,
-    first: str | None,
-    last: str,
-    only: bool,
-    dry_run: bool,
-) -> int:
+def run_road(options: RoadOptions, terminal: Terminal, steps: Steps, *, dry_run: bool = False) -> int:
     """Run the stages of a problem, or say what would run."""
-    terminal = Terminal(quiet=quiet, machine=machine)
-    described = load_problem(problem, overrides=_overrides(settings, protocol=protocol, seed=seed))
-    folder = State(state)
-    require(folder, target=target)
-    with folder.locked(wait_seconds=wait), _run_folder(folder, terminal) as run_folder:
-        from gauntlet.adapters.target import open_target  # noqa: PLC0415 - after the lock, the log and the checks
-        from gauntlet.pipeline import Road  # noqa: PLC0415
-
-        road = Road(
-            problem=described,
-            target=open_target(target, problem=described, state=folder, workers=workers),
-            state=folder,
-            problem_folder=problem.resolve().parent if problem else None,
-            synthetic_allowed=not no_synthetic,
-            first=first,
-            last=last,
-            only=only,
-            progress=terminal.progress(),
-            listener=_Listener(terminal),
-        )
+    with opened_road(options, terminal, steps) as (road, run_folder):
         if dry_run:
             return _show_plan(road, terminal)
-        return _walk(road, described, run_folder, terminal)
+        return _walk(road, run_folder, terminal)
 
 
-def _walk(road: Road, problem: Problem, run_folder: Path, terminal: Terminal) -> int:
+def _walk(road: Road, run_folder: Path, terminal: Terminal) -> int:
     """Run the road, keep the summary, and show it."""
     outcome = road.run()
-    document = summary(problem, outcome.results)
+    document = summary(road.problem, outcome.results)
     written = outcome.results.get("report")
     document |= {
         "target": road.target.name,
@@ -122,65 +80,6 @@ def _show_plan(road: Road, terminal: Terminal) -> int:
     else:
         terminal.table(("stage", "", "why"), [(p.name, p.state, p.reason) for p in plan])
     return ExitCode.DONE
-
-
-class _Listener:
-    """Shows one line a stage."""
-
-    def __init__(self, terminal: Terminal) -> None:
-        self._terminal = terminal
-
-    def __call__(self, event: StageReport, result: StageResult) -> None:
-        marks = {"ran": "[green]✓[/]", "up to date": "[dim]=[/]", "refused": "[red]✗[/]"}
-        took = f"{event.seconds:6.1f} s" if event.state != "up to date" else "        "
-        text = escape(sentence(result) if result.refusal is None else result.refusal)
-        self._terminal.say(f"{marks.get(event.state, ' ')} {event.name:<13}{took}  {text}")
-
-
-@contextmanager
-def _run_folder(state: State, terminal: Terminal) -> Iterator[Path]:
-    """Make a folder for one command's log and summary; an unknown error is explained by the log, not by a traceback."""
-    folder = state.runs / datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    log = folder / "log.txt"
-    try:
-        with terminal.noise_to(log):
-            yield folder
-    except (GauntletError, KeyboardInterrupt):
-        raise
-    except Exception as error:
-        with log.open("a", encoding="utf-8") as stream:
-            traceback.print_exc(file=stream)
-        raise GauntletError(
-            f"a defect in Gauntlet ({type(error).__name__}: {_first_line(error)}); please report it with {log}"
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else "no message"
-
-
-def _overrides(settings: tuple[str, ...], *, protocol: str | None, seed: int | None) -> dict[str, Any]:
-    """Return the problem's values that the command line replaces, by dotted key."""
-    values: dict[str, Any] = {}
-    for text in settings:
-        key, equals, value = text.partition("=")
-        if not equals or not key.strip():
-            raise InputError(f"--set {text}: expected KEY=VALUE, for example sweep.trials=24")
-        values[key.strip()] = _value(value.strip())
-    if protocol is not None:
-        values["split.protocol"] = protocol
-    if seed is not None:
-        values["seed"] = seed
-    return values
-
-
-def _value(text: str) -> Any:
-    """Read a value as TOML does; what is no TOML value is a string."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
 
 
 def show_environment(*, state: Path, target: TargetName, machine: bool, quiet: bool) -> int:

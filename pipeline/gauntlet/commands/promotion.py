@@ -1,0 +1,174 @@
+"""This module provides the commands about champions: evidence, promotion, rollback, audit. None of them needs Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+
+from gauntlet.commands.opening import RoadOptions, run_folder_of
+from gauntlet.core.errors import ExitCode, InputError
+from gauntlet.core.state import State
+from gauntlet.terminal import Terminal
+
+if TYPE_CHECKING:
+    from gauntlet.core.evidence import Evidence
+    from gauntlet.stages.evidence_check import Conditions
+
+
+def show_evidence(options: RoadOptions, terminal: Terminal, *, given: str | None) -> int:
+    """Show evidence, once its signature is proven.
+
+    Raises:
+        InputError: If there is no such evidence.
+        EvidenceError: If it is not as it was signed.
+    """
+    with _conditions(options, terminal) as (conditions, state):
+        from gauntlet.stages.champions import open_champions  # noqa: PLC0415 - after the lock and the log
+
+        store = open_champions(conditions.target, state).evidence
+        mark = store.resolved(given)
+        evidence = store.proven(mark)
+    document = evidence.model_dump(mode="json")
+    if terminal.machine:
+        terminal.document({"sha256": mark, "evidence": document})
+        return ExitCode.DONE
+    terminal.say(f"[bold]evidence {mark}[/]")
+    for name, value in _facts(evidence):
+        terminal.say(f"{name:<12}{escape(value)}")
+    rows = [
+        (
+            v.gate,
+            v.status if v.waiver is None else f"{v.status}, waived",
+            "" if v.measured is None else f"{v.measured:.6g}",
+        )
+        for v in evidence.verdicts
+    ]
+    terminal.table(("gate", "verdict", "measured"), [tuple(map(escape, row)) for row in rows])
+    return ExitCode.DONE
+
+
+def verify_evidence(options: RoadOptions, terminal: Terminal, *, given: str | None) -> int:
+    """Hold evidence against what is stored now: the tables' files, the artefact's, the problem, the gates.
+
+    Raises:
+        InputError: If there is no such evidence.
+        EvidenceError: If something differs; the message says what.
+    """
+    with _conditions(options, terminal) as (conditions, state):
+        from gauntlet.stages.champions import open_champions  # noqa: PLC0415 - after the lock and the log
+        from gauntlet.stages.evidence_check import as_stored  # noqa: PLC0415
+
+        champions = open_champions(conditions.target, state)
+        mark = champions.evidence.resolved(given)
+        evidence = as_stored(champions, conditions, mark=mark)
+    files = sum(len(table.files) for table in evidence.tables)
+    sentence = (
+        f"the evidence is as it was signed on {evidence.created}, with {len(evidence.verdicts)} verdicts; the problem, "
+        f"{len(evidence.tables)} tables ({files} files) and {len(evidence.artefact.files)} files of the artefact fit it"
+    )
+    if terminal.machine:
+        terminal.document({"sha256": mark, "verified": True, "sentence": sentence})
+    else:
+        terminal.say(f"[green]✓[/] {escape(sentence)}")
+    return ExitCode.DONE
+
+
+def promote_evidence(options: RoadOptions, terminal: Terminal, *, given: str | None) -> int:
+    """Make the model champion that evidence speaks of.
+
+    Raises:
+        InputError: If there is no such evidence.
+        RefusedError: If anything differs from the evidence, a gate said no, or somebody was faster.
+    """
+    with _conditions(options, terminal) as (conditions, state):
+        from gauntlet.stages.promote import promote_on_evidence  # noqa: PLC0415 - after the lock and the log
+
+        result = promote_on_evidence(conditions, state=state, evidence=given)
+    champion, previous = result.champion, result.previous
+    document = {
+        "model": champion.name if champion else None,
+        "version": champion.version if champion else None,
+        "previous_version": previous.version if previous else None,
+        "sequence": result.sequence,
+        "bootstrap": result.bootstrap,
+    }
+    before = f"version {previous.version} was it before" if previous else "there was none before"
+    return _show(document, f"{document['model']} version {document['version']} is champion; {before}", terminal)
+
+
+def roll_back_champion(options: RoadOptions, terminal: Terminal) -> int:
+    """Make the former champion champion again.
+
+    Raises:
+        RefusedError: If there is none, or it is not what it was.
+    """
+    with _conditions(options, terminal) as (conditions, state):
+        from gauntlet.stages.rollback import roll_back  # noqa: PLC0415 - after the lock and the log
+
+        entry = roll_back(target=conditions.target, state=state)
+    document = {
+        "model": entry.model,
+        "version": entry.version,
+        "previous_version": entry.previous_version,
+        "sequence": entry.sequence,
+        "evidence": entry.evidence,
+    }
+    sentence = (
+        f"{entry.model} version {entry.version} is champion again; version {entry.previous_version} was rolled back"
+    )
+    return _show(document, sentence, terminal)
+
+
+def audit_champions(options: RoadOptions, terminal: Terminal) -> int:
+    """Walk registry and ledger, and say what is not in order; exit code 1 if anything is."""
+    with _conditions(options, terminal) as (conditions, state):
+        from gauntlet.stages.audit import audit  # noqa: PLC0415 - after the lock and the log
+
+        found = audit(target=conditions.target, state=state)
+    code = ExitCode.REFUSED if found.findings else ExitCode.DONE
+    if terminal.machine:
+        terminal.document(asdict(found) | {"exit_code": int(code)})
+        return code
+    if found.findings:
+        rows = [(escape(f.where), escape(f.what), escape(f.advice)) for f in found.findings]
+        terminal.table(("where", "what", "what to do"), rows)
+    terminal.say(escape(found.sentence))
+    return code
+
+
+@contextmanager
+def _conditions(options: RoadOptions, terminal: Terminal) -> Iterator[tuple[Conditions, State]]:
+    """Give what champions are judged by, in a state folder that nobody else uses meanwhile."""
+    problem, state = options.described(), State(options.state)
+    if not options.state.is_dir():
+        raise InputError(f"{options.state}: no state folder; give the one that your runs used with --state")
+    with state.locked(wait_seconds=options.wait), run_folder_of(state, terminal):
+        from gauntlet.adapters.target import open_target  # noqa: PLC0415 - after the lock and the log
+        from gauntlet.gates.catalogue import AllGates  # noqa: PLC0415
+        from gauntlet.stages.evidence_check import Conditions  # noqa: PLC0415
+
+        target = open_target(options.target, problem=problem, state=state, workers=options.workers)
+        yield Conditions(problem, target, AllGates(), options.problem_folder), state
+
+
+def _facts(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    yield "created", evidence.created
+    yield "problem", f"{evidence.problem}, protocol {evidence.protocol}, seed {evidence.seed}"
+    yield "code", f"Gauntlet {evidence.gauntlet_version}, {evidence.code_digest[:12]}, lock {evidence.lock_digest[:12]}"
+    yield "model", f"{evidence.chosen}, {evidence.artefact.model_uri}, {evidence.artefact.digest[:12]}"
+    for table in evidence.tables:
+        yield "table", f"{table.full_name} version {table.version}, {table.rows} rows, {table.fingerprint[:12]}"
+    compared = evidence.incumbent.version
+    yield "compared", "with no champion: there was none" if compared is None else f"with champion version {compared}"
+
+
+def _show(document: dict[str, Any], sentence: str, terminal: Terminal) -> int:
+    if terminal.machine:
+        terminal.document(document)
+    else:
+        terminal.say(f"[bold green]✓[/] {escape(sentence)}")
+    return ExitCode.DONE

@@ -1,0 +1,1 @@
+"""A package called like Gauntlet's own folder: the two must not meet."""
