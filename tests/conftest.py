@@ -17,6 +17,9 @@ from gauntlet.core.problem_file import load_problem
 from gauntlet.core.state import State
 from gauntlet.stages.context import StageContext
 
+# A project of its own, with a suite that runs in a process of its own: tests/e2e/test_example_project.py.
+collect_ignore = ["example_project"]
+
 
 @pytest.fixture(scope="session")
 def wine_problem() -> Problem:

@@ -17,11 +17,14 @@ from typing import Any
 
 from tests.benchmarks.end_to_end import end_to_end
 from tests.benchmarks.false_promotions import false_promotions
+from tests.benchmarks.promotion_proofs import evidence_flips, whole_promotions
 from tests.benchmarks.promotion_races import promotion_races
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "end_to_end": lambda asked: end_to_end(asked.repeats),
     "false_promotions": lambda asked: false_promotions(asked.pairs),
+    "evidence_flips": lambda asked: evidence_flips(asked.flips),
+    "whole_promotions": lambda asked: whole_promotions(asked.promotions),
     "promotion_races": lambda asked: promotion_races(asked.races),
 }
 
@@ -33,6 +36,8 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=1, help="runs of each command (default 1)")
     parser.add_argument("--pairs", type=_count, default=2000, help="pairs of models of each question (default 2000)")
     parser.add_argument("--races", type=_count, default=20_000, help="races for the ledger (default 20000)")
+    parser.add_argument("--promotions", type=_count, default=200, help="whole promotions raced (default 200)")
+    parser.add_argument("--flips", type=_count, default=500, help="bytes flipped, one at a time (default 500)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     asked = parser.parse_args()
     names = tuple(BENCHMARKS) if asked.name == "all" else (asked.name,)

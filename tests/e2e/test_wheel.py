@@ -3,9 +3,6 @@
 import email
 import json
 import subprocess
-import sys
-import sysconfig
-import venv
 import zipfile
 from configparser import ConfigParser
 from pathlib import Path
@@ -14,6 +11,7 @@ import pytest
 
 from gauntlet import __version__
 from gauntlet.core.problem_file import load_problem
+from tests.e2e.wheel_environment import built_wheel, environment_with
 
 pytestmark = pytest.mark.e2e
 
@@ -33,12 +31,7 @@ print(json.dumps({"package": gauntlet.__file__, "problem": problem.name, "expect
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """The wheel, built from this checkout without the network."""
-    folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (path,) = folder.iterdir()
-    return path
+    return built_wheel(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="module")
@@ -60,20 +53,8 @@ def dist_info(wheel):
 
 @pytest.fixture(scope="module")
 def python(wheel, tmp_path_factory):
-    """An environment with the wheel in it; the libraries are borrowed from this one, this checkout is not."""
-    folder = tmp_path_factory.mktemp("fresh")
-    venv.EnvBuilder(symlinks=True).create(folder)
-    program = folder / "bin" / "python"
-    # A folder named in a .pth file is searched, but its own .pth files are not read: the editable checkout stays out.
-    where = subprocess.run(
-        [program, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    Path(where.stdout.strip(), "borrowed.pth").write_text(f"{sysconfig.get_path('purelib')}\n", encoding="utf-8")
-    command = [sys.executable, "-m", "pip", "--python", str(program), "install", "--quiet", "--no-index", "--no-deps"]
-    done = subprocess.run([*command, "--ignore-installed", str(wheel)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return program
+    """The Python of an environment with the wheel in it."""
+    return environment_with(wheel, tmp_path_factory.mktemp("fresh"))
 
 
 def test_it_holds_the_package_and_nothing_else(names):

@@ -108,6 +108,7 @@ def _content(context: StageContext, results: Results) -> dict[str, Any]:
         "stages": report_view.stages(results, context),
         "suites": report_view.suites(results),
         "verdicts": report_view.verdict_rows(results),
+        "holding_expectations": report_view.holding_expectations(results),
         "evidence": report_view.evidence(results, context),
         "figures": report_view.figures(results, context),
         "splits": report_charts.split_rows(results.split),

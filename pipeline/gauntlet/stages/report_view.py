@@ -249,10 +249,11 @@ def suites(results: Results) -> list[dict[str, Any]]:
 
 
 def verdict_rows(results: Results) -> list[dict[str, Any]]:
-    """Return the verdicts, those that stop a promotion first, then those of whole gates before single expectations."""
+    """Return the verdicts, those that stop a promotion first; single expectations only where they do not hold."""
     if results.judge is None:
         return []
-    ordered = sorted(results.judge.verdicts, key=lambda v: (not v.blocks, v.waiver is None, v.gate.startswith("data/")))
+    shown = [v for v in results.judge.verdicts if v.status != "PASS" or not v.gate.startswith("data/")]
+    ordered = sorted(shown, key=lambda v: (not v.blocks, v.waiver is None))
     return [
         {
             "verdict": verdict,
@@ -262,6 +263,12 @@ def verdict_rows(results: Results) -> list[dict[str, Any]]:
         }
         for verdict in ordered
     ]
+
+
+def holding_expectations(results: Results) -> int:
+    """Return how many single expectations are gates that pass; they have a section of their own."""
+    verdicts = results.judge.verdicts if results.judge is not None else ()
+    return sum(verdict.status == "PASS" and verdict.gate.startswith("data/") for verdict in verdicts)
 
 
 def _waiver(verdict: VerdictRecord) -> str:
