@@ -35,6 +35,7 @@ from gauntlet.testing import Pipeline, parametrize_with_gates
 
 CHURN = Pipeline(model=LogisticRegression(max_iter=1000), table=load_customers, label="churned")
 
+
 @parametrize_with_gates(CHURN, expected_failures={"model::calibrated": ("we decide by rank", "2027-01-31")})
 def test_gate(gate):
     gate()

@@ -1,6 +1,5 @@
 """Champions as a user keeps them: judged, promoted, replaced, rolled back, and audited, each by its command."""
 
-
 import mlflow
 import pytest
 

@@ -196,10 +196,8 @@ def _drifted(candidate: Candidate, before: pd.DataFrame, current: pd.DataFrame) 
     if drifted:
         status, sentence = Status.FAIL, f"drifted from the champion's training rows: {said}"
     elif unknown:
-        status, sentence = (
-            Status.INCONCLUSIVE,
-            f"the champion was fitted without {', '.join(unknown)}: no drift is told",
-        )
+        sentence = f"the champion was fitted without {', '.join(unknown)}, so their drift cannot be told"
+        status = Status.INCONCLUSIVE
     else:
         status, sentence = Status.PASS, f"no column has drifted from the champion's rows; the furthest is {said}"
     return Verdict(DRIFT, status, sentence, named[0].psi, rules.maximum_psi, len(current))

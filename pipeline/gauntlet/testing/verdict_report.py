@@ -18,7 +18,7 @@ from gauntlet.testing.gate_items import NOT_CHECKED_PROPERTY, VERDICT_PROPERTY, 
 from gauntlet.testing.sarif import sarif_log
 
 
-@dataclass
+@dataclass(eq=False)  # pytest keeps its plugins in sets
 class VerdictReport:
     """Collects the verdicts of a session.
 
@@ -31,6 +31,7 @@ class VerdictReport:
     _gaps: dict[str, None] = field(default_factory=dict)
     _skipped: list[str] = field(default_factory=list)
     _left_out: list[str] = field(default_factory=list)
+    _gate_nodes: frozenset[str] = frozenset()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
@@ -56,7 +57,7 @@ class VerdictReport:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Note which items are gates: one that is skipped later has said nothing."""
-        self._gate_nodes = {item.nodeid for item in items if _is_gate(item)}
+        self._gate_nodes = frozenset(item.nodeid for item in items if _is_gate(item))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
