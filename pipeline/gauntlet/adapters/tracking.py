@@ -10,8 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gauntlet.core.errors import RequirementError
-
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
@@ -72,30 +70,17 @@ class Tracking:
         with mlflow.start_run(experiment_id=self.experiment_id, run_name=stage, tags=marks) as run:
             yield run
 
-    def local_copy(self, uri: str) -> Path:
-        """Return the folder of a model's files: the files themselves where they are on this machine, else a copy.
-
-        Raises:
-            RequirementError: If they cannot be had.
-        """
-        import mlflow  # noqa: PLC0415 - takes seconds to import
-
-        _ = self.client
-        mlflow.set_tracking_uri(self.tracking_uri)
-        mlflow.set_registry_uri(self.registry_uri)
-        try:
-            return Path(mlflow.artifacts.download_artifacts(uri, tracking_uri=self.tracking_uri))
-        except Exception as error:
-            reason = " ".join(str(error).split())[:300]
-            raise RequirementError(
-                f"the files of {uri} cannot be had ({type(error).__name__}: {reason}); see to MLflow's store, or pack "
-                "the model again with --from package"
-            ) from error
-
     def discard_runs(self, key: str) -> None:
-        """Delete the runs made under a key, children included."""
+        """Delete the runs made under a key, children included, but for those that a registered version comes from."""
         ours = f"tags.`{STAGE_KEY_TAG}` = '{key}'"
-        # A search returns one page, and deleted runs are not found again: ask until there are none left.
+        kept: set[str] = set()
+        # A search returns one page, and deleted runs are not found again: ask until only those are left that are kept.
         while found := self.client.search_runs([self.experiment_id], filter_string=ours):
-            for run in found:
-                self.client.delete_run(run.info.run_id)
+            left = [run.info.run_id for run in found if run.info.run_id not in kept]
+            if not left:
+                return
+            for run_id in left:
+                if self.client.search_model_versions(f"run_id='{run_id}'"):
+                    kept.add(run_id)
+                else:
+                    self.client.delete_run(run_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 import gauntlet
+from gauntlet.adapters.artefact_copies import copied_artefact
 from gauntlet.adapters.checked_tables import CheckedTable, SparkTable
 from gauntlet.adapters.model_files import load_fitted, model_digest
 from gauntlet.core.errors import InputError
@@ -27,7 +29,6 @@ from gauntlet.core.test_reads import TestRead, read_test_reads
 from gauntlet.stages.candidate import Artefact, Candidate, JudgedModel, Splits, TestLedger
 from gauntlet.stages.context import StageContext
 from gauntlet.stages.incumbents import incumbent_of
-from gauntlet.stages.package import artefact_folder
 from gauntlet.stages.problem_marks import suites_of
 from gauntlet.stages.score import scored_by
 from gauntlet.stages.trainer import RoadTrainer
@@ -60,8 +61,12 @@ def collected(context: StageContext, made: Made, *, reason: str) -> Candidate:
         RefusedError: If the test split does not open for the choice.
         RequirementError: If the registry, the ledger or the artefact could not be asked.
     """
+    # A copy of their own: gates load it, and MLflow writes into what it loads.
+    folder = Path(tempfile.mkdtemp(prefix="artefact-", dir=context.folder))
     artefact = Artefact(
-        uri=made.package.model_uri, folder=artefact_folder(context, made.package.model_uri), files=made.package.files
+        uri=made.package.model_uri,
+        folder=copied_artefact(context.target.tracking, made.package.model_uri, folder=folder),
+        files=made.package.files,
     )
     # The door of the test split: from here on its rows are read.
     open_test_split(context, made.split, selection_digest=made.select.selection_digest, reason=reason)

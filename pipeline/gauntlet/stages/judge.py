@@ -29,6 +29,8 @@ from gauntlet.core.waivers import waived
 from gauntlet.stages.bundle import sealed_evidence
 from gauntlet.stages.candidate import Candidate, JudgedModel, names_of
 from gauntlet.stages.candidate_parts import Made, collected
+from gauntlet.stages.champion_change import recovered
+from gauntlet.stages.champions import open_champions
 from gauntlet.stages.context import StageContext
 from gauntlet.stages.tags import source_tags
 from gauntlet.stages.versions import open_registry
@@ -69,6 +71,8 @@ def judge(  # noqa: PLR0913 - one argument a stage that it needs
         RefusedError: If the test split does not open for the choice.
         RequirementError: If the registry or the ledger could not be asked, or there is no key to sign with.
     """
+    # A try that was killed between moving the alias and reading it back left an unproven champion: put it right first.
+    recovered(open_champions(context.target, context.state))
     made = Made(ingest=ingest, split=split, baseline=baseline, select=select, package=package)
     candidate = collected(context, made, reason="judge the chosen model")
     today = datetime.now(UTC).date()

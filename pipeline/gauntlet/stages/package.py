@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from gauntlet.adapters.artefact_copies import copied_artefact
 from gauntlet.adapters.artefact_files import file_digests
 from gauntlet.adapters.model_files import model_digest
 from gauntlet.adapters.registry import SELECTION_TAG
@@ -26,27 +30,32 @@ def package(context: StageContext, *, split: SplitResult, select: SelectResult) 
         threshold=select.threshold,
     )
     uri, run_id = logged_model(context, "package", release)
+    with copied(context, uri) as folder:
+        files = file_digests(folder)
     return PackageResult(
         model_uri=uri,
         model_digest=model_digest(select.chosen, threshold=select.threshold),
-        files=file_digests(artefact_folder(context, uri)),
+        files=files,
         run_id=run_id,
     )
 
 
-def artefact_folder(context: StageContext, uri: str) -> Path:
-    """Return the folder of a logged model's files; where they are remote, of a copy made for this.
+@contextmanager
+def copied(context: StageContext, uri: str) -> Iterator[Path]:
+    """Give a copy of a logged model's files, which is gone afterwards.
 
     Raises:
         RequirementError: If they cannot be had.
     """
-    return context.target.tracking.local_copy(uri)
+    with tempfile.TemporaryDirectory(prefix="gauntlet-model-") as folder:
+        yield copied_artefact(context.target.tracking, uri, folder=Path(folder))
 
 
 def still_packaged(context: StageContext, result: PackageResult) -> str | None:
     """Return why an earlier result does not hold any more; None if it does."""
     try:
-        files = file_digests(artefact_folder(context, result.model_uri))
+        with copied(context, result.model_uri) as folder:
+            files = file_digests(folder)
     except Exception as error:  # whatever is wrong with it, it is packaged again
         return f"the artefact cannot be read ({type(error).__name__})"
     return None if files == result.files else "the artefact's files were changed"

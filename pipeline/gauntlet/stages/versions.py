@@ -109,13 +109,14 @@ def version_tags(context: StageContext, stage: str, release: Release) -> dict[st
 
 
 def _discard_logged_models(context: StageContext) -> None:
-    """Delete the logged models of a try that was killed before it made a version of them."""
+    """Delete the logged models of a try that was killed, but for those that a version was made of."""
     tracking = context.target.tracking
     found = tracking.client.search_logged_models(
         [tracking.experiment_id], filter_string=f"tags.`{STAGE_KEY_TAG}` = '{context.key}'"
     )
     for model in found:
-        tracking.client.delete_logged_model(model.model_id)
+        if "mlflow.modelVersions" not in model.tags:  # MLflow's own tag
+            tracking.client.delete_logged_model(model.model_id)
 
 
 def readback(registry: Registry, alias: str, *, rows: Rows) -> tuple[ModelVersion, float]:
