@@ -65,7 +65,7 @@ STAGES: tuple[Stage, ...] = (
         "ingest",
         "read the sources, merge them, set bad rows aside",
         r.IngestResult,
-        settings=("sources", "columns", "label", "max_bad_rows", "names"),
+        settings=("sources", "columns", "label", "max_bad_rows", "names", "split.groups", "split.time"),
     ),
     Stage("expectations", "check the raw and the curated table", r.ExpectationsResult, needs=("ingest",)),
     Stage(

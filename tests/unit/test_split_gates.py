@@ -263,6 +263,7 @@ def test_a_feature_that_gives_the_label_away_is_named_and_no_other(sound, leak):
     verdict = _ask("no_target_leakage", _leaking(sound, kind, values))
     assert verdict.status is (Status.FAIL if leak in LEAKS else Status.PASS), verdict.sentence
     assert ("extra" in verdict.sentence) == (leak in LEAKS or leak == "a good feature")
+    assert ("extra alone orders" in verdict.sentence) == (leak in LEAKS)
 
 
 def test_what_may_be_an_identifier_hangs_on_its_kind_and_unit(sound):

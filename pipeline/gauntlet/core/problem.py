@@ -177,7 +177,7 @@ class SplitRule(Section):
 
     Attributes:
         groups: Columns whose equal values stay in one split (a customer, a patient).
-        time: A column of times; no training row is later than a row of a later split.
+        time: A column of times; no training row is later than a group (by its latest row) of a later split.
     """
 
     protocol: Protocol = "honest"

@@ -16,6 +16,7 @@ from gauntlet.adapters.artefact_copies import copied_artefact
 from gauntlet.adapters.checked_tables import CheckedTable, SparkTable
 from gauntlet.adapters.model_files import load_fitted, model_digest
 from gauntlet.core.errors import InputError
+from gauntlet.core.grouping import columns_of_split
 from gauntlet.core.problem import Problem
 from gauntlet.core.results import (
     BaselineResult,
@@ -122,8 +123,7 @@ def _judged(context: StageContext, record: ModelRecord, select: SelectResult) ->
 def _splits(context: StageContext, split: SplitResult) -> Splits:
     problem = context.problem
     features = tuple(column.name for column in problem.features)
-    extra = [name for name in (*problem.split.groups, problem.split.time) if name and name not in features]
-    kept = ["row_order", "row_id", "split", "group_id", "label", *features, *extra]
+    kept = ["row_order", "row_id", "split", "group_id", "label", *features, *columns_of_split(problem)]
 
     def spark_rows() -> DataFrame:
         return context.target.tables.read(split.table).select(*kept)
