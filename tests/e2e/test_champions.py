@@ -5,10 +5,14 @@ import pytest
 
 pytestmark = pytest.mark.e2e
 
-SMALL = ("--set", "sweep.trials=8", "--set", "sweep.lag=4", "--set", "sweep.max_rounds=120")
-# Two small searches differ by more than the margins of production.
+SMALL = (
+    *("--set", "sweep.trials=8", "--set", "sweep.lag=4", "--set", "sweep.max_rounds=120"),
+    *("--set", "baseline.reference_trees=20", "--set", "gates.reproducibility.trials=2"),
+)
+# A small search may fall short of the margins of production.
 WIDE = ("--set", "gates.model.margins={auc=0.2,brier=0.1}")
-OTHER = ("--set", "sweep.trials=9")
+# Other costs, another threshold: another model, though it orders rows alike.
+OTHER = ("--set", "costs.false_negative=9")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +32,7 @@ def first(gauntlet, folder):
 
 @pytest.fixture(scope="module")
 def second(gauntlet, folder, first):
-    """Replace it by the model of another search."""
+    """Replace it by a model that decides otherwise."""
     return gauntlet("run", *SMALL, *WIDE, *OTHER, "--json", folder=folder)
 
 

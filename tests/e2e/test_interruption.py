@@ -8,7 +8,10 @@ import pytest
 
 pytestmark = pytest.mark.e2e
 
-SMALL = ("--set", "sweep.trials=8", "--set", "sweep.lag=4", "--set", "sweep.max_rounds=60")
+SMALL = (
+    *("--set", "sweep.trials=8", "--set", "sweep.lag=4", "--set", "sweep.max_rounds=60"),
+    *("--set", "baseline.reference_trees=20", "--set", "gates.reproducibility.trials=2"),
+)
 _SECONDS = 300
 
 

@@ -49,7 +49,7 @@ def test_a_table_with_texts_booleans_and_missing_values_becomes_a_champion(gaunt
     assert found["data"]["synthetic"] is False
     assert found["expectations"]["failed"] == []
     assert found["split"]["repeats_across"] == 0
-    # With 5 % positives a small sweep may not convince the gates of the model; no other gate may say no, and none break.
+    # With 5 % positives a small sweep may not convince the gates of the model; no other may say no, and none break.
     refused = {verdict["gate"]: verdict["status"] for verdict in found["verdicts"] if verdict["status"] != "PASS"}
     assert (found["champion"] is None) == bool(refused)
     assert (found["score"] is None) == bool(refused)
