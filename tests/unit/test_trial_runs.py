@@ -69,8 +69,9 @@ def test_an_error_of_the_sweep_is_not_hidden_by_one_of_the_thread() -> None:
 class PagedClient(Client):
     """A client whose searches return no more than two runs."""
 
-    def __init__(self, runs_left: int) -> None:
+    def __init__(self, runs_left: int, *, of_versions: tuple[str, ...] = ()) -> None:
         super().__init__()
+        self.of_versions = of_versions
         self.left = [SimpleNamespace(info=SimpleNamespace(run_id=str(number))) for number in range(runs_left)]
 
     def get_experiment_by_name(self, name: str) -> Any:
@@ -78,6 +79,9 @@ class PagedClient(Client):
 
     def search_runs(self, experiments: list[str], filter_string: str) -> list[Any]:
         return self.left[:2]
+
+    def search_model_versions(self, filter_string: str) -> list[str]:
+        return [run for run in self.of_versions if filter_string == f"run_id='{run}'"]
 
     def delete_run(self, run_id: str) -> None:
         self.left = [run for run in self.left if run.info.run_id != run_id]
@@ -88,3 +92,10 @@ def test_runs_of_a_killed_try_are_discarded_beyond_the_first_page(monkeypatch: p
     monkeypatch.setattr(Tracking, "client", client)
     Tracking(tracking_uri="t", registry_uri="r", experiment="e").discard_runs("k")
     assert client.left == []
+
+
+def test_the_run_of_a_registered_version_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = PagedClient(5, of_versions=("1",))
+    monkeypatch.setattr(Tracking, "client", client)
+    Tracking(tracking_uri="t", registry_uri="r", experiment="e").discard_runs("k")
+    assert [run.info.run_id for run in client.left] == ["1"]
