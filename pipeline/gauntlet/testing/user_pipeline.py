@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from gauntlet.gates.gate import Gate
     from gauntlet.judgement import Judgement
 
-_SPLITS = ("train", "validation", "test")
-
 
 @dataclass(frozen=True, eq=False)
 class Pipeline:
