@@ -58,7 +58,7 @@ def evidence_flips(flips: int) -> dict[str, Any]:
         "flips": found.flips,
         **{f"files_of_{kind}": number for kind, number in found.files.items()},
         "accepted": len(found.accepted),
-        "refused_without_naming_the_file": len(found.unnamed),
+        "refusals_naming_no_file": len(found.unnamed),
         "bounds_hold": not (found.accepted or found.unnamed),
     }
 
