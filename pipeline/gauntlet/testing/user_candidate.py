@@ -16,7 +16,7 @@ from gauntlet.adapters.artefact_files import file_digests
 from gauntlet.adapters.checked_tables import PandasTable
 from gauntlet.core.encoding import Encoding, encode, learn_encoding
 from gauntlet.core.errors import InputError
-from gauntlet.core.grouping import group_rows, split_groups
+from gauntlet.core.grouping import SPLIT_ORDER, Grouping, group_rows, split_groups
 from gauntlet.core.problem import Problem
 from gauntlet.core.scores import auc, best_threshold
 from gauntlet.core.seeding import Seeds
@@ -27,7 +27,6 @@ from gauntlet.stages.training_rows import Rows
 from gauntlet.testing.user_pipeline import Pipeline, labelled, problem_of
 
 CHOSEN, BASELINE = "pipeline", "forest"
-_SPLITS = ("train", "validation", "test")
 
 
 def parts_of(pipeline: Pipeline) -> frozenset[str]:
@@ -101,27 +100,39 @@ def _splits(pipeline: Pipeline, problem: Problem, frame: pd.DataFrame) -> Splits
             rows[column.name] = pd.to_numeric(rows[column.name]).astype(float)
     rows.insert(0, "row_id", [f"row{number:08d}" for number in range(len(rows))])
     rows["label"] = labelled(pipeline, frame)
-    grouping = group_rows(
-        rows[list(features)], columns=problem.features, content=list(rows["row_id"]), near_repeats=True
-    )
+    grouping = _grouping(rows, problem)
     rows["group_id"] = rows["row_id"].groupby(grouping.group).transform("min")
     if pipeline.split is not None:
         rows["split"] = frame[pipeline.split].astype(str)
-        unknown = set(rows["split"]) ^ set(_SPLITS)
+        unknown = set(rows["split"]) ^ set(SPLIT_ORDER)
         if unknown:
             raise InputError(
                 f"{pipeline.name}: the column {pipeline.split} must hold train, validation and test, each of them; see "
                 f"{', '.join(sorted(unknown)[:5])}"
             )
     else:
-        rows["split"] = split_groups(
-            grouping.group,
-            rows["label"].to_numpy(dtype=np.int8),
-            order=list(rows["row_id"]),
-            fractions=problem.split.fractions,
-            generator=Seeds(problem.seed).generator("split"),
-        )
+        rows["split"] = _divided(rows, grouping, problem)
     return Splits(rows, features, "honest", "validation")
+
+
+def _grouping(rows: pd.DataFrame, problem: Problem) -> Grouping:
+    return group_rows(
+        rows[[column.name for column in problem.features]],
+        columns=problem.features,
+        content=list(rows["row_id"]),
+        near_repeats=True,
+    )
+
+
+def _divided(rows: pd.DataFrame, grouping: Grouping, problem: Problem) -> NDArray[np.str_]:
+    """Return the name of each row's split, whatever the order of the rows."""
+    return split_groups(
+        grouping.group,
+        rows["label"].to_numpy(dtype=np.int8),
+        order=list(rows["row_id"]),
+        fractions=problem.split.fractions,
+        generator=Seeds(problem.seed).generator("split"),
+    )
 
 
 def _baseline(problem: Problem, train: Rows, validation: Rows) -> JudgedModel:
@@ -214,19 +225,7 @@ class EstimatorTrainer:
         if not self.divides:
             return None
         rows = frame.reset_index(drop=True)
-        grouping = group_rows(
-            rows[list(self.splits.features)],
-            columns=self.problem.features,
-            content=list(rows["row_id"]),
-            near_repeats=True,
-        )
-        names = split_groups(
-            grouping.group,
-            rows["label"].to_numpy(dtype=np.int8),
-            order=list(rows["row_id"]),
-            fractions=self.problem.split.fractions,
-            generator=Seeds(self.problem.seed).generator("split"),
-        )
+        names = _divided(rows, _grouping(rows, self.problem), self.problem)
         return pd.Series(names, index=rows["row_id"])
 
 
