@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gauntlet.adapters.registry import load_folder
 from gauntlet.core.errors import DataError
 
 if TYPE_CHECKING:
@@ -85,11 +86,9 @@ def load_packed(folder: Path) -> PackedModel:
     Raises:
         DataError: If it cannot be loaded.
     """
-    import mlflow  # noqa: PLC0415 - takes seconds to import
-
     with quiet_mlflow():
         try:
-            model = mlflow.pyfunc.load_model(str(folder))
+            model = load_folder(folder)
         except Exception as error:
             reason = _reason(f"{type(error).__name__}: {error}")
             raise DataError(f"{folder}: MLflow cannot load the model ({reason}); pack it again") from error

@@ -9,6 +9,7 @@ the promotion ledger, which has one.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -245,10 +246,14 @@ class Registry:
 
 
 def load_folder(folder: Path) -> PyFuncModel:
-    """Load a model from its files, all of which are read now."""
+    """Load a model from its files, all of which are read now; none is added, not even compiled code beside its own."""
     import mlflow  # noqa: PLC0415 - takes seconds to import
 
-    model: PyFuncModel = mlflow.pyfunc.load_model(str(folder), suppress_warnings=True)
+    kept, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        model: PyFuncModel = mlflow.pyfunc.load_model(str(folder), suppress_warnings=True)
+    finally:
+        sys.dont_write_bytecode = kept
     return model
 
 

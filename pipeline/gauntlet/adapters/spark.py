@@ -30,6 +30,8 @@ def local_settings(*, jars: Sequence[Path], warehouse: Path, workers: int | None
         "spark.driver.memory": "1g",
         # The JVM lives for seconds: the quick compiler and the simple collector halve its processor time.
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        # Workers import a model's own code from where it lies; compiled code beside it would change its files.
+        "spark.executorEnv.PYTHONDONTWRITEBYTECODE": "1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",

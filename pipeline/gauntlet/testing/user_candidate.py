@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gauntlet.adapters.artefact_files import file_digests
 from gauntlet.adapters.checked_tables import PandasTable
+from gauntlet.adapters.registry import load_folder
 from gauntlet.core.encoding import Encoding, encode, learn_encoding
 from gauntlet.core.errors import InputError
 from gauntlet.core.grouping import SPLIT_ORDER, Grouping, group_rows, split_groups
@@ -247,9 +248,7 @@ class _MlflowScorer:
     @classmethod
     def load(cls, folder: Path) -> Scorer:
         """Load a model from its folder."""
-        import mlflow  # noqa: PLC0415 - takes seconds to import
-
-        return cls(mlflow.pyfunc.load_model(str(folder), suppress_warnings=True))
+        return cls(load_folder(folder))
 
     def probability(self, features: pd.DataFrame) -> NDArray[np.float64]:
         """Return the model's answers; of two columns the last is that of the positive class."""
