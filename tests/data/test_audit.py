@@ -70,6 +70,17 @@ def _no_version(world, contest):
     world.registry.tracking.client.delete_model_version(world.registry.name, "1")
 
 
+def _test_reads_cut(world, contest):
+    path = world.context("look").state.test_reads
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(lines[:-1]), encoding="utf-8")
+
+
+def _test_reads_changed(world, contest):
+    path = world.context("look").state.test_reads
+    path.write_text(path.read_text(encoding="utf-8").replace('"reason": "', '"reason": "not ', 1), encoding="utf-8")
+
+
 # What is done by hand, and what the audit must say of it: what and where, by parts of the sentences.
 FORGERIES = {
     "alias moved": (_alias_to(1), [("the alias names version 1, but by the ledger version 2 is champion", "champion")]),
@@ -103,6 +114,8 @@ FORGERIES = {
     ),
     "evidence gone": (_no_evidence, [("the evidence cannot be read", "dsse.json")]),
     "evidence replaced": (_other_evidence, [("the evidence has changed: its SHA-256 is", "dsse.json")]),
+    "test reads cut off": (_test_reads_cut, [("does not go on from them now", "test_reads.jsonl")]),
+    "test reads changed": (_test_reads_changed, [("test_reads.jsonl: line 1", "test_reads.jsonl")]),
     "version gone": (_no_version, [("the version was champion, and the registry has it no more", "version 1")]),
     "status": (_tag(1, status="champion"), [("gauntlet.status is champion, but by the ledger it is archived", "1")]),
     "no status": (_tag(2, status=None), [("gauntlet.status is none, but by the ledger it is champion", "version 2")]),

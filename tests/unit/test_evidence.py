@@ -17,6 +17,7 @@ from gauntlet.core.evidence import (
     Evidence,
     IncumbentEvidence,
     MetricEvidence,
+    OpeningsEvidence,
     ProbeEvidence,
     TableEvidence,
     WaiverEvidence,
@@ -73,6 +74,7 @@ def _evidence(**changes):
         "verdicts": [_verdict("a::one"), _verdict("a::two")],
         "waivers": [],
         "incumbent": {"version": None, "sequence": 0},
+        "openings": {"count": 0, "chain": None},
         "probe": {"columns": ["alcohol", "city"], "rows": [[9.5, "Porto"], [None, True]], "probability": [0.5, 1.0]},
         "not_checked": ["nothing was scored"],
     }
@@ -138,6 +140,7 @@ evidences = st.builds(
     incumbent=st.builds(
         IncumbentEvidence, version=st.none() | st.integers(min_value=1), sequence=st.integers(min_value=0)
     ),
+    openings=st.builds(OpeningsEvidence, count=st.integers(min_value=0), chain=st.none() | sha256),
     probe=probes,
     not_checked=st.lists(texts, max_size=2),
 )

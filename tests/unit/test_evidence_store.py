@@ -49,6 +49,7 @@ EVIDENCE = Evidence.model_validate(
         "verdicts": [],
         "waivers": [],
         "incumbent": {"version": None, "sequence": 0},
+        "openings": {"count": 0, "chain": None},
         "probe": {"columns": ["x"], "rows": [[1.0]], "probability": [0.5]},
         "not_checked": [],
     }

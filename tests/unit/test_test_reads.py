@@ -2,8 +2,8 @@
 
 import pytest
 
-from gauntlet.core.errors import InputError
-from gauntlet.core.test_reads import read_test_reads, record_test_read
+from gauntlet.core.errors import EvidenceError, InputError
+from gauntlet.core.test_reads import read_test_reads, record_test_read, require_reads_go_on
 
 pytestmark = pytest.mark.unit
 
@@ -48,3 +48,12 @@ def test_what_is_no_opening_is_refused(ledger):
     ledger.write_text(ledger.read_text() + "{}\n")
     with pytest.raises(InputError, match="line 5 is no opening"):
         read_test_reads(ledger)
+
+
+def test_openings_that_were_cut_off_since_are_missed(ledger):
+    reads = read_test_reads(ledger)
+    for count in range(5):
+        require_reads_go_on(reads, count=count, chain=reads[count - 1].chain if count else None)
+    for left, count, chain in ((3, 4, reads[3].chain), (0, 1, reads[0].chain), (4, 2, reads[0].chain), (4, 1, None)):
+        with pytest.raises(EvidenceError, match=f"had {count} lines .* now \\({left} lines\\)"):
+            require_reads_go_on(reads[:left], count=count, chain=chain)

@@ -154,6 +154,18 @@ class IncumbentEvidence(EvidenceRecord):
     sequence: int = Field(ge=0)
 
 
+class OpeningsEvidence(EvidenceRecord):
+    """How far the ledger of openings of the test split went.
+
+    Attributes:
+        count: The number of its lines.
+        chain: The digest of the last line and all before it; None if there was none.
+    """
+
+    count: int = Field(ge=0)
+    chain: Sha256 | None
+
+
 class Evidence(EvidenceRecord):
     """What a promotion stands on.
 
@@ -180,6 +192,7 @@ class Evidence(EvidenceRecord):
         verdicts: What the gates said.
         waivers: Who answers for which "no".
         incumbent: The champion that was compared with.
+        openings: How often the test split had been opened; the ledger of that can only have grown since.
         probe: What the artefact must answer.
         not_checked: What was left unchecked, one sentence each.
     """
@@ -206,6 +219,7 @@ class Evidence(EvidenceRecord):
     verdicts: tuple[VerdictRecord, ...]
     waivers: tuple[WaiverEvidence, ...]
     incumbent: IncumbentEvidence
+    openings: OpeningsEvidence
     probe: ProbeEvidence
     not_checked: tuple[Text, ...]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from filelock import FileLock
 from pydantic import ValidationError
 
 from gauntlet.core.canonical import digest
-from gauntlet.core.errors import InputError
+from gauntlet.core.errors import EvidenceError, InputError
 from gauntlet.core.results import Record
 
 _START = "0" * 64
@@ -65,6 +66,26 @@ def read_test_reads(path: Path) -> tuple[TestRead, ...]:
         reads.append(read)
         before = read.chain
     return tuple(reads)
+
+
+def require_reads_go_on(reads: Sequence[TestRead], *, count: int, chain: str | None) -> None:
+    """Make sure that openings go on from where they once were: none of the last lines was cut off since.
+
+    A chain alone shows what was changed or taken out in its middle, and nothing of what was cut off at its end.
+
+    Args:
+        reads: All openings of today.
+        count: How many there were then.
+        chain: The digest of the last one of then; None if there was none.
+
+    Raises:
+        EvidenceError: If not.
+    """
+    if len(reads) < count or (count and reads[count - 1].chain != chain):
+        raise EvidenceError(
+            f"the ledger of test reads had {count} lines when the candidate was judged, and does not go on from them "
+            f"now ({len(reads)} lines): lines were cut off or it was replaced; restore it from a copy"
+        )
 
 
 def record_test_read(path: Path, *, split: str, selection: str, reason: str, stage_key: str) -> TestRead:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gauntlet.adapters.artefact_copies import require_same_artefact
@@ -10,14 +11,17 @@ from gauntlet.adapters.evidence_store import evidence_path
 from gauntlet.adapters.registry import CHAMPION, STATUS_TAG
 from gauntlet.adapters.target import Target
 from gauntlet.core.champion_history import ChampionHistory
-from gauntlet.core.errors import EvidenceError, RequirementError
+from gauntlet.core.errors import EvidenceError, InputError, RequirementError
+from gauntlet.core.evidence import OpeningsEvidence
 from gauntlet.core.promotions import Promotion, faults_of
 from gauntlet.core.results import ModelVersion
 from gauntlet.core.state import State
+from gauntlet.core.test_reads import read_test_reads, require_reads_go_on
 from gauntlet.stages.champions import Champions, judged_tags, named, number_of, open_champions, place_tags
 
 _RESTORE_LEDGER = "restore the ledger from a copy; until then nothing can be promoted or rolled back"
 _RESTORE_EVIDENCE = "restore the file from a copy, or judge and promote the model anew"
+_RESTORE_READS = "without it nobody can say how often the test split was opened; candidates can still be judged"
 _JUDGE_ANEW = "if it is champion, roll back or judge and promote a model anew; never roll back to it"
 
 
@@ -86,6 +90,7 @@ def audit(*, target: Target, state: State) -> Audit:
         *_alias_findings(champions, history),
         *_version_findings(history, versions),
         *(finding for entry in _judged(history) for finding in _artefact_findings(champions, entry, versions)),
+        *_opening_findings(champions, history, state),
     )
     return Audit(champions.model, entries=len(entries), versions=len(versions), findings=findings)
 
@@ -155,6 +160,22 @@ def _artefact_findings(champions: Champions, entry: Promotion, versions: Version
             require_same_artefact(evidence.artefact.files, folder, what="the artefact")
     except (EvidenceError, RequirementError) as error:
         yield Finding(str(error), where, _JUDGE_ANEW)
+
+
+def _opening_findings(champions: Champions, history: ChampionHistory, state: State) -> Iterator[Finding]:
+    """Yield whether the ledger of test reads was changed or cut off since a champion was judged; once for all."""
+    try:
+        reads = read_test_reads(state.test_reads)
+        for opened in _openings(champions, history):
+            require_reads_go_on(reads, count=opened.count, chain=opened.chain)
+    except (EvidenceError, InputError) as error:
+        yield Finding(str(error), str(state.test_reads), _RESTORE_READS)
+
+
+def _openings(champions: Champions, history: ChampionHistory) -> Iterator[OpeningsEvidence]:
+    for mark in dict.fromkeys(entry.evidence for entry in _judged(history)):
+        with suppress(EvidenceError):  # evidence that cannot be proven is a finding of its own
+            yield champions.evidence.proven(mark).openings
 
 
 def _tag_findings(

@@ -21,6 +21,7 @@ from gauntlet.core.evidence import (
     Evidence,
     IncumbentEvidence,
     MetricEvidence,
+    OpeningsEvidence,
     ProbeEvidence,
     TableEvidence,
     WaiverEvidence,
@@ -107,6 +108,7 @@ def _evidence(
             version=None if incumbent is None or incumbent.version is None else incumbent.version.version,
             sequence=0 if incumbent is None else incumbent.sequence,
         ),
+        openings=_openings(candidate),
         probe=_probe(candidate),
         not_checked=(*context.target.not_checked, *made.split.not_checked),
     )
@@ -133,6 +135,11 @@ def _metrics(verdicts: Sequence[Verdict], found: TestScores) -> tuple[MetricEvid
         if v.measured is not None and is_number(v.measured) and not v.gate.startswith("data/")
     ]
     return (*shown, *judged)
+
+
+def _openings(candidate: Candidate) -> OpeningsEvidence:
+    reads = () if candidate.test_ledger is None else candidate.test_ledger.reads
+    return OpeningsEvidence(count=len(reads), chain=reads[-1].chain if reads else None)
 
 
 def _probe(candidate: Candidate) -> ProbeEvidence:
