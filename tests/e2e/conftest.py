@@ -15,6 +15,13 @@ import pytest
 
 _SECONDS = 600
 
+# A small search, whose champion may fall short of the margins of production.
+SMALL_ROAD = (
+    *("--set", "sweep.trials=8", "--set", "sweep.lag=4", "--set", "sweep.max_rounds=60"),
+    *("--set", "baseline.reference_trees=20", "--set", "gates.reproducibility.trials=2"),
+    *("--set", "gates.model.margins={auc=0.2,brier=0.1}"),
+)
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -58,6 +65,13 @@ def gauntlet(gauntlet_command: Callable[..., list[str]]) -> Callable[..., Ended]
         return Ended(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def small_road(gauntlet: Callable[..., Ended], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
+    """Walk the small road once, and give its folder and how it ended; the champions' drill alone changes the folder."""
+    folder = tmp_path_factory.mktemp("small_road")
+    return folder, gauntlet("run", *SMALL_ROAD, "--json", folder=folder)
 
 
 @pytest.fixture(scope="session")

@@ -3,43 +3,38 @@
 import mlflow
 import pytest
 
+from tests.e2e.conftest import SMALL_ROAD
+
 pytestmark = pytest.mark.e2e
 
-SMALL = (
-    *("--set", "sweep.trials=8", "--set", "sweep.lag=4", "--set", "sweep.max_rounds=120"),
-    *("--set", "baseline.reference_trees=20", "--set", "gates.reproducibility.trials=2"),
-)
-# A small search may fall short of the margins of production.
-WIDE = ("--set", "gates.model.margins={auc=0.2,brier=0.1}")
 # Other costs, another threshold: another model, though it orders rows alike.
-OTHER = ("--set", "costs.false_negative=9")
+OTHER = (*SMALL_ROAD, "--set", "costs.false_negative=9")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """The folder that the steps of this drill share."""
-    return tmp_path_factory.mktemp("champions")
+def folder(small_road):
+    """The folder of the small road, which the steps of this drill share."""
+    return small_road[0]
 
 
 @pytest.fixture(scope="module")
-def first(gauntlet, folder):
-    """Judge a first model, and promote it by its evidence alone."""
-    judged = gauntlet("run", *SMALL, *WIDE, "--until", "judge", "--json", folder=folder)
-    assert judged.code == 0, judged.out
-    assert judged.document["champion"] is None
-    return judged, gauntlet("promote", *SMALL, *WIDE, "--json", folder=folder)
+def first(small_road):
+    """The champion that the small road promoted."""
+    return small_road[1]
 
 
 @pytest.fixture(scope="module")
 def second(gauntlet, folder, first):
-    """Replace it by a model that decides otherwise."""
-    return gauntlet("run", *SMALL, *WIDE, *OTHER, "--json", folder=folder)
+    """Judge a model that decides otherwise, and promote it by its evidence alone."""
+    judged = gauntlet("run", *OTHER, "--until", "judge", "--json", folder=folder)
+    assert judged.code == 0, judged.out
+    return judged, gauntlet("promote", *OTHER, "--json", folder=folder)
 
 
 @pytest.fixture(scope="module")
 def back(gauntlet, folder, second):
     """Go back to the first."""
-    return gauntlet("rollback", *SMALL, *WIDE, "--json", folder=folder)
+    return gauntlet("rollback", *SMALL_ROAD, "--json", folder=folder)
 
 
 @pytest.fixture
@@ -52,24 +47,26 @@ def client(folder):
 MODEL = "gauntlet.wine_quality.wine_classifier"
 
 
-def test_what_was_judged_is_promoted_by_its_evidence(first):
-    judged, promoted = first
+def test_the_road_promotes_a_first_champion(first):
+    assert first.code == 0, first.out
+    champion = first.document["champion"]
+    assert (champion["version"], champion["previous_version"], champion["sequence"]) == (2, None, 1)  # 1: the baseline
+    assert champion["bootstrap"] is True
+    assert first.document["evidence"]["sha256"] in first.document["evidence"]["file"]
+
+
+def test_what_was_judged_replaces_it_by_its_evidence_alone(second):
+    judged, promoted = second
+    assert judged.document["champion"] is None
     assert promoted.code == 0, promoted.out
     assert promoted.document == {
         "model": MODEL,
-        "version": 2,  # the baseline forest is version 1
-        "previous_version": None,
-        "sequence": 1,
-        "bootstrap": True,
+        "version": 3,
+        "previous_version": 2,
+        "sequence": 2,
+        "bootstrap": False,
     }
-    assert judged.document["evidence"]["sha256"] in judged.document["evidence"]["file"]
-
-
-def test_another_model_replaces_it_and_the_ledger_counts_on(second):
-    assert second.code == 0, second.out
-    champion = second.document["champion"]
-    assert (champion["version"], champion["previous_version"], champion["sequence"]) == (3, 2, 2)
-    verdicts = {verdict["gate"]: verdict for verdict in second.document["verdicts"]}
+    verdicts = {verdict["gate"]: verdict for verdict in judged.document["verdicts"]}
     assert "bootstrap" not in verdicts["model::not_worse_than_champion"]["sentence"]
     assert verdicts["data::no_drift"]["status"] == "PASS"
 
@@ -77,19 +74,19 @@ def test_another_model_replaces_it_and_the_ledger_counts_on(second):
 def test_a_rollback_returns_to_the_champion_before_with_its_evidence(first, back, client):
     assert back.code == 0, back.out
     assert (back.document["version"], back.document["previous_version"], back.document["sequence"]) == (2, 3, 3)
-    assert back.document["evidence"] == first[0].document["evidence"]["sha256"]
+    assert back.document["evidence"] == first.document["evidence"]["sha256"]
     assert int(client.get_model_version_by_alias(MODEL, "champion").version) == 2
 
 
 def test_there_is_nothing_before_the_first_champion(gauntlet, folder, back):
-    again = gauntlet("rollback", *SMALL, *WIDE, "--json", folder=folder)
+    again = gauntlet("rollback", *SMALL_ROAD, "--json", folder=folder)
     assert again.code == 1
     assert "none before it" in again.document["error"]
 
 
 def test_what_was_rolled_back_is_not_promoted_again_on_old_evidence(gauntlet, folder, second, back):
-    mark = second.document["evidence"]["sha256"]
-    again = gauntlet("promote", mark[:12], *SMALL, *WIDE, *OTHER, "--json", folder=folder)
+    mark = second[0].document["evidence"]["sha256"]
+    again = gauntlet("promote", mark[:12], *OTHER, "--json", folder=folder)
     assert again.code == 1
     assert "judge the candidate again" in again.document["error"]
 
@@ -109,17 +106,17 @@ def test_the_audit_finds_an_alias_that_was_moved_by_hand(gauntlet, folder, back,
 
 
 def test_evidence_is_shown_and_verified_and_a_changed_byte_is_named(gauntlet, folder, first, back):
-    evidence = first[0].document["evidence"]
+    evidence = first.document["evidence"]
     shown = gauntlet("evidence", "show", evidence["sha256"][:12], "--json", folder=folder)
     assert shown.document["sha256"] == evidence["sha256"]
-    assert len(shown.document["evidence"]["verdicts"]) == len(first[0].document["verdicts"])
-    verified = gauntlet("evidence", "verify", evidence["sha256"], *SMALL, *WIDE, folder=folder)
+    assert len(shown.document["evidence"]["verdicts"]) == len(first.document["verdicts"])
+    verified = gauntlet("evidence", "verify", evidence["sha256"], *SMALL_ROAD, folder=folder)
     assert verified.code == 0, verified.err
     path = folder / ".gauntlet" / evidence["file"]
     content = path.read_bytes()
     try:
         path.write_bytes(content.replace(b"signatures", b"signaturez"))
-        changed = gauntlet("evidence", "verify", evidence["sha256"], *SMALL, *WIDE, "--json", folder=folder)
+        changed = gauntlet("evidence", "verify", evidence["sha256"], *SMALL_ROAD, "--json", folder=folder)
     finally:
         path.write_bytes(content)
     assert changed.code == 1
@@ -136,7 +133,7 @@ def test_the_sabotage_command_says_what_was_caught(gauntlet, folder, back):
     chosen = ("test_rows_copied_into_train", "threshold_moved", "curated__alcohol__not_null__broken")
     listed = gauntlet("gates", "list", "--json", folder=folder)
     assert len(listed.document["gates"]) > 100
-    done = gauntlet("sabotage", *chosen, *SMALL, *WIDE, "--json", folder=folder)
+    done = gauntlet("sabotage", *chosen, *SMALL_ROAD, "--json", folder=folder)
     assert done.code == 0, done.out
     found = {outcome["name"]: outcome for outcome in done.document["saboteurs"]}
     assert found.keys() == set(chosen)
@@ -144,5 +141,5 @@ def test_the_sabotage_command_says_what_was_caught(gauntlet, folder, back):
     leak = found["test_rows_copied_into_train"]
     assert leak["gate"] == "split::no_repeats_across_splits"
     assert "split::no_near_repeats_across_splits" in leak["others"]
-    unknown = gauntlet("sabotage", "nobody", *SMALL, *WIDE, "--json", folder=folder)
+    unknown = gauntlet("sabotage", "nobody", *SMALL_ROAD, "--json", folder=folder)
     assert unknown.code == 2

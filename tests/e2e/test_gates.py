@@ -63,16 +63,6 @@ def test_on_synthetic_rows_every_gate_passes_and_the_files_for_machines_are_writ
     assert 'name="test_gate[model::auc_at_least_baseline]"' in (tmp_path / "junit.xml").read_text(encoding="utf-8")
 
 
-def test_the_tutorials_protocol_is_refused_by_the_leakage_gate_and_by_selection_on_test(pytest_gates, tmp_path):
-    code, said = pytest_gates(
-        "--gauntlet-set=split.protocol=notebook", "--gauntlet-verdicts=verdicts.json", "-k", "split::"
-    )
-    assert code == 1, said
-    red = {gate for gate, verdict in _verdicts(tmp_path).items() if verdict["status"] == "FAIL"}
-    assert {"split::chosen_without_test", "split::no_repeats_across_splits"} <= red
-    assert "selected on test" in said
-
-
 def test_data_that_breaks_an_expectation_makes_that_item_red_and_every_other_says_why(pytest_gates, tmp_path):
     rows = pd.DataFrame({"amount": [float(i % 90) for i in range(900)], "late": [i % 3 == 0 for i in range(900)]})
     rows.to_csv(tmp_path / "bills.csv", index=False)

@@ -6,12 +6,10 @@ import time
 
 import pytest
 
+from tests.e2e.conftest import SMALL_ROAD
+
 pytestmark = pytest.mark.e2e
 
-SMALL = (
-    *("--set", "sweep.trials=8", "--set", "sweep.lag=4", "--set", "sweep.max_rounds=60"),
-    *("--set", "baseline.reference_trees=20", "--set", "gates.reproducibility.trials=2"),
-)
 _SECONDS = 300
 
 
@@ -42,7 +40,7 @@ def killed_at(gauntlet_command, tmp_path):
     """Start a run and kill it, and its Spark, when a condition holds."""
 
     def kill(condition, *, by=signal.SIGKILL):
-        process = _started(gauntlet_command("run", *SMALL), tmp_path)
+        process = _started(gauntlet_command("run", *SMALL_ROAD), tmp_path)
         assert _until(process, condition), process.communicate()[1]
         process.send_signal(by)
         _, err = process.communicate(timeout=60)
@@ -51,16 +49,14 @@ def killed_at(gauntlet_command, tmp_path):
     return kill
 
 
-def test_killed_at_several_points_a_run_ends_in_the_same_state(gauntlet, killed_at, tmp_path):
+def test_killed_at_several_points_a_run_ends_in_the_same_state(gauntlet, killed_at, small_road, tmp_path):
     stages = tmp_path / ".gauntlet" / "stages"
     killed_at((stages / "ingest").exists)
     killed_at(lambda: _trials(tmp_path) >= 3)
     killed_at((stages / "promote").exists)
-    resumed = gauntlet("run", *SMALL, "--json", folder=tmp_path)
+    resumed = gauntlet("run", *SMALL_ROAD, "--json", folder=tmp_path)
     assert resumed.code == 0, resumed.err
-    whole = tmp_path / "whole"
-    whole.mkdir()
-    straight = gauntlet("run", *SMALL, "--json", folder=whole)
+    straight = small_road[1]
     # Evidence says when it was made, and one gate measures milliseconds.
     volatile = {"log", "stages", "seconds", "report", "evidence"}
     ends = [{k: v for k, v in ended.document.items() if k not in volatile} for ended in (resumed, straight)]
