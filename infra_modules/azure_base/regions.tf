@@ -1,0 +1,3 @@
+locals {
+  regions = setunion(jsondecode(file("${path.module}/regions.json")), var.further_regions)
+}

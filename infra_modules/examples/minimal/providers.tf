@@ -1,0 +1,3 @@
+provider "databricks" {
+  host = var.workspace_url
+}

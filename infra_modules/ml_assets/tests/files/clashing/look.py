@@ -1,0 +1,2 @@
+# Databricks notebook source
+"""A notebook whose name another has too, but for the ending."""

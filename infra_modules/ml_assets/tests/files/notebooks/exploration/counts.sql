@@ -1,0 +1,1 @@
+SELECT count(*) FROM main.wine_quality.curated
