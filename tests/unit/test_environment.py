@@ -171,6 +171,8 @@ def test_terraform_is_wanted_by_the_infrastructure_tests_only(programs, state):
     assert _finding(state, "Terraform").status == "optional"
     programs("terraform", "Terraform v1.9.8\non linux_amd64")
     assert (_finding(state, "Terraform").status, _finding(state, "Terraform").found) == ("ok", "1.9.8")
+    programs("terraform", "Terraform v1.8.5\non linux_amd64")
+    assert (_finding(state, "Terraform").status, _finding(state, "Terraform").found) == ("optional", "version 1.8.5")
 
 
 def test_jars_not_fetched_yet_do_not_stop_a_run(programs, state, tmp_path, monkeypatch):

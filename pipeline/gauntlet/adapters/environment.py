@@ -127,11 +127,16 @@ def _target(target: TargetName) -> Finding:
 
 
 def _terraform() -> Finding:
+    advice = "install 1.9 or newer, below 2.0, for `gauntlet infra` and the infrastructure tests"
     terraform = shutil.which("terraform")
     if terraform is None:
-        return Finding("Terraform", "optional", "not on PATH", "install it to run the infrastructure tests")
-    match = re.search(r"Terraform v(\S+)", _output(terraform, "version"))
-    return Finding("Terraform", "ok", match.group(1) if match else "version unknown")
+        return Finding("Terraform", "optional", "not on PATH", advice)
+    match = re.search(r"Terraform v((\d+)\.(\d+)\S*)", _output(terraform, "version"))
+    if match is None:
+        return Finding("Terraform", "optional", f"{terraform} does not say its version", advice)
+    if not (1, 9) <= (int(match[2]), int(match[3])) < (2, 0):
+        return Finding("Terraform", "optional", f"version {match[1]}", advice)
+    return Finding("Terraform", "ok", match[1])
 
 
 def _output(*command: str) -> str:
