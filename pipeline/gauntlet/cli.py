@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from gauntlet import __version__
+from gauntlet.cli_infra import infra
 from gauntlet.core.errors import ExitCode, GauntletError, InputError
 from gauntlet.core.stage_names import STAGE_NAMES
 from gauntlet.terminal import Terminal
@@ -291,15 +292,23 @@ def ui(**options: Any) -> int:
     return serve_mlflow(**options)
 
 
+cli.add_command(infra)
+
+
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command and leave with its exit code; mistakes of users never show a traceback."""
     arguments = sys.argv[1:] if arguments is None else arguments
     sys.exit(_exit_code(arguments))
 
 
-def stage_main() -> NoReturn:
-    """Run ``gauntlet stage`` with the process's arguments: the wheel's entry point for the tasks of a job."""
-    main(["stage", *sys.argv[1:]])
+def stage_main() -> None:
+    """Run ``gauntlet stage`` with the process's arguments: the wheel's entry point for the tasks of a job.
+
+    After success it returns: a job calls it as a function, and may take any ``SystemExit`` for a failed task.
+    """
+    code = _exit_code(["stage", *sys.argv[1:]])
+    if code:
+        sys.exit(code)
 
 
 def _exit_code(arguments: list[str]) -> int:

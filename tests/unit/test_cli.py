@@ -137,3 +137,13 @@ def test_the_help_needs_no_heavy_import():
 def test_the_command_knows_all_stages(capsys):
     _, out, _ = _run(capsys, "stage", "--help")
     assert "|".join(STAGE_NAMES) in "".join(out.split())
+
+
+def test_a_jobs_entry_point_returns_after_success_and_exits_only_with_a_fault(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["gauntlet-stage", "--help"])
+    cli.stage_main()
+    assert "Usage: gauntlet stage" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["gauntlet-stage", "no such stage"])
+    with pytest.raises(SystemExit) as caught:
+        cli.stage_main()
+    assert caught.value.code == ExitCode.INPUT

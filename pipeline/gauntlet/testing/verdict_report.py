@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from gauntlet.core.sarif import sarif_log
 from gauntlet.core.state import write_atomically
 from gauntlet.testing.gate_items import NOT_CHECKED_PROPERTY, VERDICT_PROPERTY, current_item, judgements_of
-from gauntlet.testing.sarif import sarif_log
 
 
 @dataclass(eq=False)  # pytest keeps its plugins in sets
