@@ -21,6 +21,13 @@ from gauntlet.stages.context import StageContext
 collect_ignore = ["example_project"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that holds the infrastructure tests to the real providers."""
+    parser.addoption(
+        "--require-providers", action="store_true", help="Fail where the real Terraform providers cannot be had."
+    )
+
+
 @pytest.fixture(scope="session")
 def wine_problem() -> Problem:
     """The default problem with a small sweep."""

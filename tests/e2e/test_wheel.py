@@ -62,10 +62,15 @@ def test_it_holds_the_package_and_nothing_else(names):
     assert tops == {"gauntlet", f"gauntlet_mlops-{__version__}.dist-info"}
     package = ROOT / "pipeline" / "gauntlet"
     files = {path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
-    suites = {path for path in (ROOT / "expectations").rglob("*") if path.is_file()}
+    beside = {"suites": ROOT / "expectations", "infra_modules": ROOT / "infra_modules"}
     assert {name for name in names if name.startswith("gauntlet/")} == {
         *(f"gauntlet/{path.relative_to(package).as_posix()}" for path in files),
-        *(f"gauntlet/suites/{path.relative_to(ROOT / 'expectations').as_posix()}" for path in suites),
+        *(
+            f"gauntlet/{name}/{path.relative_to(folder).as_posix()}"
+            for name, folder in beside.items()
+            for path in folder.rglob("*")
+            if path.is_file()
+        ),
     }
 
 
