@@ -85,7 +85,6 @@ class _TierWatch:
     def __init__(self) -> None:
         self._seconds: dict[str, float] = defaultdict(float)
         self._tests: dict[str, int] = defaultdict(int)
-        self._tier: dict[str, str] = {}
         self._skipped: list[str] = []
 
     @pytest.hookimpl(tryfirst=True)
@@ -97,15 +96,15 @@ class _TierWatch:
             if len(tiers) != 1:
                 wrong.append(f"{item.nodeid}: {', '.join(tiers) or 'none'}")
             else:
-                self._tier[item.nodeid] = tiers[0]
-                item.user_properties.append(("tier", tiers[0]))  # for JUnit's file, where all tiers stand together
+                # For JUnit's file, where all tiers stand together, and for reports from other processes (pytest-xdist).
+                item.user_properties.append(("tier", tiers[0]))
         if wrong:
             lines = "\n  ".join(wrong)
             raise pytest.UsageError(f"every test needs exactly one of {', '.join(TIERS)}; these have:\n  {lines}")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add up each tier's seconds, and remember what was skipped."""
-        tier = self._tier.get(report.nodeid, "unknown")
+        tier = str(dict(report.user_properties).get("tier", "unknown"))
         self._seconds[tier] += report.duration
         if report.when == "call":
             self._tests[tier] += 1

@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ from tests.infra.stand_in.process import running_stand_in
 from tests.infra.terraform_runs import ROOT, Terraform, TerraformRunError
 
 MIRROR_VARIABLE = "GAUNTLET_PROVIDER_MIRROR"
-_REGISTRY = "https://registry.terraform.io/.well-known/terraform.json"
 _PASSED = ("PATH", "TMPDIR", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _NOBODY = "https://adb-1.1.azuredatabricks.net"
 
@@ -126,6 +124,9 @@ def bare_environment(work: Path) -> dict[str, str]:
         "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
         "TF_IN_AUTOMATION": "1",
         "CHECKPOINT_DISABLE": "1",
+        # One short look at the registry, where there is none.
+        "TF_REGISTRY_DISCOVERY_RETRY": "0",
+        "TF_REGISTRY_CLIENT_TIMEOUT": "5",
         # The databricks provider plans new resources without a call, but wants to know whom it would call.
         "DATABRICKS_CONFIG_FILE": os.devnull,
         "DATABRICKS_HOST": _NOBODY,
@@ -144,8 +145,6 @@ def _configuration(mirror: str | None) -> str:
 def _real_versions(work: Path, environment: dict[str, str]) -> tuple[dict[str, str], str]:
     """Return the versions of the real providers, or nothing and the reason why they are not to be had."""
     mirror = os.environ.get(MIRROR_VARIABLE)
-    if not mirror and not _registry_answers():
-        return {}, f"the registry does not answer and {MIRROR_VARIABLE} is not set"
     probe = work / "probe"
     probe.mkdir()
     (probe / "main.tf.json").write_text(json.dumps(_probe()), encoding="utf-8")
@@ -153,7 +152,8 @@ def _real_versions(work: Path, environment: dict[str, str]) -> tuple[dict[str, s
     try:
         terraform.init()
     except (TerraformRunError, RequirementError) as error:
-        return {}, f"terraform init got none from {mirror or 'the registry'}: {_last_line(str(error))}"
+        where = mirror or f"the registry, and {MIRROR_VARIABLE} is not set"
+        return {}, f"terraform init got none from {where}: {_reason(str(error))}"
     selected = json.loads(terraform.run("version", json=True).output)["provider_selections"]
     return {name: selected[f"registry.terraform.io/{load(name).source}"] for name in PROVIDERS}, ""
 
@@ -164,12 +164,11 @@ def _probe() -> dict[str, Any]:
     return {"terraform": {"required_providers": needed}}
 
 
-def _registry_answers() -> bool:
-    try:
-        with urllib.request.urlopen(_REGISTRY, timeout=5) as answer:
-            return bool(json.load(answer).get("providers.v1"))
-    except (OSError, ValueError):
-        return False
+def _reason(text: str) -> str:
+    """Return the sentence in which Terraform says why, from the paragraph after the first error's headline."""
+    _, _, rest = text.partition("Error: ")
+    paragraphs = [" ".join(part.split()) for part in rest.replace("│", " ").split("\n\n")]
+    return next((part for part in paragraphs[1:] if part), _last_line(text))
 
 
 def _last_line(text: str) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra import providers as chooser
 from tests.infra.providers import MIRROR_VARIABLE, NoProvidersError, Providers, bare_environment, chosen_providers
 from tests.infra.stand_in.facts import PROVIDERS, load
 from tests.infra.terraform_runs import ROOT, Terraform
@@ -69,19 +68,16 @@ def test_required_real_providers_are_not_replaced(mirror: Path, tmp_path: Path) 
         pass
 
 
-def test_the_registry_is_not_asked_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[float] = []
-
-    def refuse(address: str, *, timeout: float) -> None:
-        asked.append(timeout)
-        raise TimeoutError
-
+def test_where_the_registry_does_not_answer_the_stand_in_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv(MIRROR_VARIABLE, raising=False)
-    monkeypatch.setattr(chooser.urllib.request, "urlopen", refuse)
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # every connection is refused at once
     with chosen_providers(tmp_path) as chosen:
         assert chosen.tier == "stand-in"
-        assert "the registry does not answer" in chosen.not_checked[0]
-    assert asked == [5]
+        assert f"{MIRROR_VARIABLE} is not set: Could not retrieve" in chosen.not_checked[0]
+        assert "could not connect" in chosen.not_checked[0]
 
 
 def test_nothing_of_the_users_accounts_reaches_terraform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,10 +22,11 @@ def suite(pytester):
     return make
 
 
-def test_a_suite_with_one_tier_a_test_runs_and_sees_its_seconds(suite):
+@pytest.mark.parametrize("processes", [[], ["-n", "2"]], ids=["one process", "two processes"])
+def test_a_suite_with_one_tier_a_test_runs_and_sees_its_seconds(suite, processes):
     one, two = "@pytest.mark.unit\ndef test_a(): pass", "@pytest.mark.parametrize('n', [1, 2])\ndef test_b(n): pass"
     code = f"{one}\n@pytest.mark.data\n{two}"
-    result = suite(code).runpytest_subprocess()
+    result = suite(code).runpytest_subprocess(*processes)
     result.assert_outcomes(passed=3)
     result.stdout.re_match_lines([r"=+ tiers =+", r"unit +1 tests +[0-9.]+ s", r"data +2 tests +[0-9.]+ s"])
 
@@ -59,10 +60,11 @@ def test_another_suite_is_left_alone(suite):
     result.stdout.no_fnmatch_line("*tiers*")
 
 
+@pytest.mark.parametrize("processes", [[], ["-n", "1"]], ids=["one process", "another process"])
 @pytest.mark.parametrize(("ci", "code"), [("true", pytest.ExitCode.TESTS_FAILED), ("", pytest.ExitCode.OK)])
-def test_a_skip_is_a_failure_in_ci(suite, monkeypatch, ci, code):
+def test_a_skip_is_a_failure_in_ci(suite, monkeypatch, ci, code, processes):
     monkeypatch.setenv("CI", ci)
-    result = suite("@pytest.mark.unit\ndef test_a(): pytest.skip('no server')").runpytest_subprocess()
+    result = suite("@pytest.mark.unit\ndef test_a(): pytest.skip('no server')").runpytest_subprocess(*processes)
     assert result.ret == code
 
 

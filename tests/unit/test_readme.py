@@ -21,7 +21,7 @@ pytestmark = pytest.mark.unit
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MADE_ELSEWHERE = {".github/report.png"}
-TOX_ENVIRONMENTS = {"lint", "tests", "unit", "data", "gates", "e2e"}
+TOX_ENVIRONMENTS = {"lint", "tests", "unit", "data", "gates", "infra", "e2e"}
 
 
 def commands(text):
@@ -124,7 +124,7 @@ def test_the_two_commands_use_what_is_there():
 
 
 def test_no_command_goes_unchecked():
-    known = {"gauntlet", "tox", "pytest", "python", "python3", "pip"}
+    known = {"gauntlet", "tox", "pytest", "python", "python3", "pip", "terraform"}
     assert {words[0] for words in ALL} == known
 
 
@@ -160,7 +160,8 @@ def test_the_documented_keys_are_those_of_the_summary():
 
 
 def test_variables_named_are_ones_that_are_read():
-    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "pipeline" / "gauntlet").rglob("*.py"))
+    readers = (*(ROOT / "pipeline" / "gauntlet").rglob("*.py"), *(ROOT / "tests" / "infra").glob("*.py"))
+    code = "".join(path.read_text(encoding="utf-8") for path in readers)
     code += (ROOT / "pipeline" / "gauntlet" / "problems" / "wine_quality.toml").read_text(encoding="utf-8")
     named = set(re.findall(r"GAUNTLET_[A-Z_]+", README))
     assert len(named) >= 5
