@@ -93,12 +93,12 @@ def chosen_providers(work: Path, *, require_real: bool = False) -> Iterator[Prov
 
 _NOT_CHECKED_REAL = (
     "plans of azurerm and every apply go through the stand-in: the real provider wants a token before it plans",
-    "nothing was created in a cloud: quotas, permissions, names taken by others",
+    "nothing was created in a cloud (see GAUNTLET_LIVE_SUBSCRIPTION): quotas, permissions, names already taken",
 )
 _NOT_CHECKED_STAND_IN = (
     "what the real providers check beyond their schema: enums, formats, conflicts, defaults, rules between arguments",
     "versions of the providers other than those the facts were taken from",
-    "nothing was created in a cloud: quotas, permissions, names taken by others",
+    "nothing was created in a cloud (see GAUNTLET_LIVE_SUBSCRIPTION): quotas, permissions, names already taken",
 )
 
 
