@@ -28,6 +28,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(trylast=True)  # after pytest-randomly has shuffled them
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, begin with what takes minutes, so that none of it is last."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not any(item.iter_markers("e2e")) and not any(item.iter_markers("gates")))
+
+
 @pytest.fixture(scope="session")
 def wine_problem() -> Problem:
     """The default problem with a small sweep."""

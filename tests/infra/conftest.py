@@ -48,8 +48,10 @@ def prepared(
 ) -> Iterator[Prepared]:
     """The outcomes of Terraform over the modules; all that this session's items ask for are begun at once."""
     prepared = Prepared(tmp_path_factory.mktemp("terraform"), providers=providers)
-    marks = (mark for item in request.session.items for mark in item.iter_markers("needs_terraform"))
-    prepared.begin(dict.fromkeys(mark.args for mark in marks))
+    # One of several processes (pytest-xdist) knows all items, and runs a part of them: it waits for what it is asked.
+    if not hasattr(request.config, "workerinput"):
+        marks = (mark for item in request.session.items for mark in item.iter_markers("needs_terraform"))
+        prepared.begin(dict.fromkeys(mark.args for mark in marks))
     try:
         yield prepared
     finally:
