@@ -134,10 +134,12 @@ class Stack:
         """
         with self._locked():
             known = self.known()
-            statuses = {status.name: status.status for status in self.status()}
-            if known is not None and all(status == "up" for status in statuses.values()):
+            kept = {} if known is None else dict(known.servers)
+            up = {status.name for status in self.status() if status.status == "up"}
+            if known is not None and up == set(SERVERS):
                 return known
-            return self._start(options, known)
+            _stop({name: server for name, server in kept.items() if name not in up})
+            return self._start(options, kept, up=up)
 
     def down(self) -> None:
         """Stop the servers; what they keep stays.
@@ -169,9 +171,10 @@ class Stack:
     def _storage(self) -> Storage:
         return Storage(self.folder / "storage")
 
-    def _start(self, options: StackOptions, known: StackFile | None) -> StackFile:
-        before = {} if known is None else dict(known.servers)
-        _stop(before)
+    def _start(
+        self, options: StackOptions, before: dict[ServerName, ServerProcess], *, up: set[ServerName]
+    ) -> StackFile:
+        """Start the servers that are not up, at the ports that they had."""
         view = server_view(storage=_made(self._storage.root), hidden=self.state.root.resolve(), user=options.user)
         storage = Storage(self._storage.root, owner=view.owner)
         storage.make()
@@ -180,22 +183,27 @@ class Stack:
             "spark": SparkServer(storage, secrets, workers=options.workers),
             "mlflow": MlflowServer(storage, secrets, database=options.database),
         }
-        for server in servers.values():
-            server.prepare()
+        wanted = [name for name in SERVERS if name not in up]
+        for name in wanted:
+            servers[name].prepare()
         # A client that waits for a server to come back knows its old address.
-        ports = free_ports(len(SERVERS), preferred=[before[name].port for name in SERVERS if name in before])
+        ports = free_ports(len(wanted), preferred=[before[name].port for name in wanted if name in before])
+        running = {name: before[name] for name in SERVERS if name in up}
         started: dict[ServerName, ServerProcess] = {}
         try:
-            for name, port in zip(SERVERS, ports, strict=True):
+            for name, port in zip(wanted, ports, strict=True):
                 started[name] = self._start_one(name, servers[name], port=port, view=view)
-                self._keep(started, options, view)
+                self._keep(running | started, options, view)
             for name, process in started.items():
                 self._await(servers[name], process)
         except BaseException:
             _stop(started)
-            (self.folder / "stack.json").unlink(missing_ok=True)
+            if running:
+                self._keep(running, options, view)
+            else:
+                (self.folder / "stack.json").unlink(missing_ok=True)
             raise
-        return self._keep(started, options, view)
+        return self._keep(running | started, options, view)
 
     def _start_one(
         self, name: ServerName, server: SparkServer | MlflowServer, *, port: int, view: ServerView
