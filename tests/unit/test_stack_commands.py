@@ -8,7 +8,7 @@ from gauntlet import cli
 from gauntlet.adapters import stack_servers, stack_view
 from gauntlet.adapters.stack import Stack, StackFile, address
 from gauntlet.adapters.stack_process import ServerProcess
-from gauntlet.adapters.stack_servers import MlflowServer, Secrets, SparkServer, Storage
+from gauntlet.adapters.stack_servers import MlflowServer, Secrets, SparkServer, Storage, with_driver
 from gauntlet.core.errors import InputError, RequirementError
 from gauntlet.core.state import State
 
@@ -103,6 +103,12 @@ def test_a_database_that_cannot_be_used_is_refused_without_its_password(database
     with pytest.raises(error, match=says) as caught:
         MlflowServer(Storage(tmp_path), SECRETS, database=database).prepare()
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("installed", "driver"), [({"psycopg2", "psycopg"}, "psycopg2"), ({"psycopg"}, "psycopg")])
+def test_the_driver_is_named_since_it_differs_between_versions_of_sqlalchemy(installed, driver, monkeypatch):
+    monkeypatch.setattr(stack_servers.importlib.util, "find_spec", lambda name: name if name in installed else None)
+    assert with_driver("postgresql://u:p@h/n") == f"postgresql+{driver}://u:p@h/n"
 
 
 def test_what_the_authentication_app_lacks_is_named(tmp_path, monkeypatch):

@@ -25,12 +25,15 @@ from gauntlet.core.errors import InputError, RequirementError
 ADMINISTRATOR = "gauntlet"
 _CONNECT_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
 _ASK_SECONDS = 3.0
+_DRIVERS = ("psycopg2", "psycopg")
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "JAVA_HOME", "PYTHONPATH", "LD_LIBRARY_PATH")
+# Without the cache each request hashes the password anew, which takes longer than what most of them ask for.
 _AUTHENTICATION = """[mlflow]
 default_permission = READ
 database_uri = {database}
 admin_username = {administrator}
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+auth_cache_ttl_seconds = 60
 """
 
 
@@ -204,10 +207,10 @@ class MlflowServer:
             raise RequirementError(
                 "MLflow's authentication app lacks flask_wtf; pip install 'gauntlet-mlops[stack]' (or 'mlflow[auth]')"
             )
-        if self.database is not None:
-            _require_postgresql(self.database)
         settings = self._settings
-        database = self.database or f"sqlite:///{self.storage.mlflow}/users.db"
+        database = f"sqlite:///{self.storage.mlflow}/users.db"
+        if self.database is not None:
+            database = with_driver(self.database)
         # The % of an escaped character in an address would be the begin of a substitution.
         text = _AUTHENTICATION.format(database=database.replace("%", "%%"), administrator=ADMINISTRATOR)
         settings.unlink(missing_ok=True)
@@ -227,10 +230,11 @@ class MlflowServer:
 
     def environment(self) -> dict[str, str]:
         """Return the environment, with what only MLflow's server may know."""
+        database = f"sqlite:///{self.storage.mlflow}/mlflow.db" if self.database is None else with_driver(self.database)
         return self.storage.environment() | {
             # Its job queues serve language models, and would be seven processes more.
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-            "MLFLOW_BACKEND_STORE_URI": self.database or f"sqlite:///{self.storage.mlflow}/mlflow.db",
+            "MLFLOW_BACKEND_STORE_URI": database,
             "MLFLOW_AUTH_CONFIG_PATH": str(self._settings),
             "MLFLOW_AUTH_ADMIN_USERNAME": ADMINISTRATOR,
             "MLFLOW_AUTH_ADMIN_PASSWORD": self.secrets.password,
@@ -251,14 +255,22 @@ class MlflowServer:
         return self.storage.mlflow / "authentication.ini"
 
 
-def _require_postgresql(database: str) -> None:
-    scheme = database.partition("://")[0]
+def with_driver(database: str) -> str:
+    """Return a PostgreSQL address that names its driver: one without it means another with each SQLAlchemy.
+
+    Raises:
+        InputError: If it is no PostgreSQL address.
+        RequirementError: If the driver is not installed.
+    """
+    scheme, _, rest = database.partition("://")
     dialect, _, driver = scheme.partition("+")
-    if dialect != "postgresql":
+    if dialect != "postgresql" or not rest:
         raise InputError(f"--database {scheme}://…: give a PostgreSQL address, postgresql://USER:PASSWORD@HOST/NAME")
-    module = {"": "psycopg2", "psycopg": "psycopg", "psycopg2": "psycopg2"}.get(driver, driver)
-    if importlib.util.find_spec(module) is None:
-        raise RequirementError(f"--database {scheme}://…: {module} is not installed; pip install {module}-binary")
+    drivers = (driver,) if driver else _DRIVERS
+    for found in drivers:
+        if importlib.util.find_spec(found) is not None:
+            return f"postgresql+{found}://{rest}"
+    raise RequirementError(f"--database {scheme}://…: {drivers[0]} is not installed; pip install {drivers[0]}-binary")
 
 
 def free_ports(count: int, *, preferred: Sequence[int] = ()) -> tuple[int, ...]:
