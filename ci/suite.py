@@ -22,7 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "ci" / "constraints.txt"
-EXTRAS = ("local", "infra", "dev")
+EXTRAS = ("local", "stack", "infra", "dev")
 STAMP = "installed.txt"
 
 

@@ -11,6 +11,7 @@ import click
 
 from gauntlet import __version__
 from gauntlet.cli_infra import infra
+from gauntlet.cli_stack import stack
 from gauntlet.core.errors import ExitCode, GauntletError, InputError
 from gauntlet.core.stage_names import STAGE_NAMES
 from gauntlet.terminal import Terminal
@@ -293,6 +294,7 @@ def ui(**options: Any) -> int:
 
 
 cli.add_command(infra)
+cli.add_command(stack)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -188,8 +188,15 @@ def test_each_missing_thing_is_named(programs, state, monkeypatch):
     with pytest.raises(RequirementError) as caught:
         require(state, target="remote")
     lines = str(caught.value).splitlines()
-    assert [line.split(":")[0] for line in lines] == ["Java", "state folder", "cache folder", "target remote"]
+    assert [line.split(":")[0] for line in lines] == ["state folder", "cache folder", "target remote"]
     assert all(";" in line for line in lines)
+
+
+def test_each_thing_that_a_local_run_lacks_is_named(programs, state, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(2**40, 2**40, 0))
+    with pytest.raises(RequirementError) as caught:
+        require(state, target="local")
+    assert [line.split(":")[0] for line in str(caught.value).splitlines()] == ["Java", "state folder", "cache folder"]
 
 
 def test_doctor_without_java_shows_what_to_install_and_ends_with_3(programs, capsys, state):

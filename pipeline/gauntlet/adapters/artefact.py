@@ -24,6 +24,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gauntlet.adapters.registry import load_folder
+from gauntlet.adapters.spark_model import folder_function
 from gauntlet.core.errors import DataError
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class SparkModel:
 
     Attributes:
         spark: The session.
-        function: MLflow's Spark function: a struct of features in, a double out.
+        function: A struct of features in, a double out.
     """
 
     spark: SparkSession
@@ -115,11 +116,8 @@ class SparkModel:
     @classmethod
     def load(cls, spark: SparkSession, folder: Path) -> SparkModel:
         """Make the function of a packed model's folder."""
-        import mlflow  # noqa: PLC0415 - takes seconds to import
-
         with quiet_mlflow():
-            function = mlflow.pyfunc.spark_udf(spark, str(folder), result_type="double", env_manager="local")
-        return cls(spark, function)
+            return cls(spark, folder_function(spark, folder))
 
     def answers(self, asked: Sequence[pd.DataFrame]) -> list[Answer]:
         """Ask the function several frames in one task; what it refuses fails no job.

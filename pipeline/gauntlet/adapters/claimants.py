@@ -62,7 +62,7 @@ class Claimant:
             stale_seconds: After how many seconds a claimant that cannot be looked at counts as gone.
         """
         if self.started and self.host == this_process().host:
-            started = _start_of(self.process)
+            started = start_of(self.process)
             if started is not None:
                 return started != self.started
         age = datetime.now(UTC) - datetime.fromisoformat(self.since)
@@ -75,7 +75,7 @@ def this_process() -> Claimant:
     return Claimant(
         host=_host(),
         process=number,
-        started=_start_of(number) or "",
+        started=start_of(number) or "",
         since=datetime.now(UTC).isoformat(timespec="microseconds"),
     )
 
@@ -105,7 +105,7 @@ def _host() -> str:
     return f"{name}/{digest([boot, numbers])[:8]}"
 
 
-def _start_of(process: int) -> str | None:
+def start_of(process: int) -> str | None:
     """Return when a process started, as the system says it; empty if there is none, None if it cannot be told."""
     if not (_PROC / "self/stat").exists():
         return _start_by_ps(process)
@@ -132,7 +132,7 @@ def _is_there(process: int) -> bool:
 
 
 def _start_by_ps(process: int) -> str | None:
-    """Return what ``_start_of`` does where there is no /proc, such as macOS."""
+    """Return what ``start_of`` does where there is no /proc, such as macOS."""
     program = shutil.which("ps")
     if program is None:
         return None

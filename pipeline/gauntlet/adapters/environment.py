@@ -15,6 +15,7 @@ from typing import Literal
 
 from gauntlet.adapters.jars import DELTA_VERSION, cache_folder, jars_at_hand
 from gauntlet.adapters.java import java_program
+from gauntlet.adapters.remote_settings import remote_settings
 from gauntlet.core.errors import RequirementError
 from gauntlet.core.section import TargetName
 from gauntlet.core.state import State
@@ -45,15 +46,12 @@ def examine(state: State, *, target: TargetName) -> tuple[Finding, ...]:
     """Return the findings for a target, in the order in which a newcomer meets them."""
     checks: tuple[Callable[[], Finding], ...] = (
         _python,
-        _java,
-        _pyspark,
-        _delta_jars,
+        # Where the servers are somewhere else, neither Java nor Delta's jars are needed here.
+        *((_java, _pyspark, _delta_jars) if target == "local" else (_pyspark,)),
         lambda: _disk("state folder", state.root),
         lambda: _disk("cache folder", cache_folder()),
-        lambda: _target(target),
-        _terraform,
     )
-    return tuple(check() for check in checks)
+    return (*(check() for check in checks), *_target(target, state), _terraform())
 
 
 def require(state: State, *, target: TargetName) -> None:
@@ -120,10 +118,33 @@ def _disk(name: str, folder: Path) -> Finding:
     return Finding(name, "ok", found)
 
 
-def _target(target: TargetName) -> Finding:
+def _target(target: TargetName, state: State) -> tuple[Finding, ...]:
     if target == "local":
-        return Finding("target local", "ok", "this machine")
-    return Finding(f"target {target}", "missing", "not available in this version", "use --target local")
+        return (Finding("target local", "ok", "this machine"),)
+    if target == "remote":
+        return _remote(state)
+    return (Finding(f"target {target}", "missing", "not available in this version", "use --target local or remote"),)
+
+
+def _remote(state: State) -> tuple[Finding, ...]:
+    try:
+        settings = remote_settings(state)
+    except RequirementError as error:
+        found, _, advice = str(error).partition("; ")
+        return (Finding("target remote", "missing", found, advice),)
+    servers = (
+        ("Spark's server", settings.spark, settings.fault_of_spark(), "see that it is up (`gauntlet stack status`)"),
+        (
+            "MLflow's server",
+            settings.mlflow,
+            settings.fault_of_mlflow(),
+            "see that it is up, and that MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD are right",
+        ),
+    )
+    return tuple(
+        Finding(name, "ok", address) if fault is None else Finding(name, "missing", fault, advice)
+        for name, address, fault, advice in servers
+    )
 
 
 def _terraform() -> Finding:

@@ -9,6 +9,22 @@ from gauntlet.core.errors import GauntletError, RequirementError
 
 # What the operating system, the JVM and SQLite say of a full disk, in that order.
 _FULL_DISK_PHRASES = ("No space left on device", "Disk quota exceeded", "database or disk is full")
+# What pyspark's Connect client says when its server is gone, or came back and knows the session no more.
+_LOST_SPARK_PHRASES = (
+    "StatusCode.UNAVAILABLE",
+    "failed to connect to all addresses",
+    "RETRIES_EXCEEDED",
+    "SESSION_NOT_FOUND",
+    "SESSION_CHANGED",
+    "SESSION_CLOSED",
+    "StatusCode.UNAUTHENTICATED",
+)
+# What MLflow's client says when its server is gone, or refuses the password.
+_LOST_MLFLOW_PHRASES = (
+    "Max retries exceeded with url",
+    "failed with exception HTTPConnectionPool",
+    "You are not authenticated",
+)
 _FULL_DISK_NUMBERS = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -25,6 +41,14 @@ def explained(error: BaseException) -> GauntletError | None:
             "the disk is full; free some space (`gauntlet clean --dry-run` lists what can go), or give a folder on "
             "another disk with --state (GAUNTLET_CACHE_DIR moves the cache of fetched files, TMPDIR Spark's own files)"
         )
+    for phrases, server in ((_LOST_SPARK_PHRASES, "Spark's"), (_LOST_MLFLOW_PHRASES, "MLflow's")):
+        found = next((link for link in _chain(error) if any(phrase in str(link) for phrase in phrases)), None)
+        if found is not None:
+            reason = " ".join(str(found).split())[:200]
+            return RequirementError(
+                f"{server} server is gone, was started anew, or refuses this client ({type(found).__name__}: {reason}"
+                "); what is done is kept: see to the server (`gauntlet stack status`), and run again to go on from here"
+            )
     return None
 
 

@@ -1,8 +1,8 @@
 """This module provides the promotion ledger, which alone says which version was made champion.
 
 An entry's number is the compare-and-swap that no registry of MLflow has: of all processes that claim the number after
-the last one they saw, one transaction and its primary key let exactly one have it. A promotion claims its number, moves
-the alias, reads it back, and settles the entry; or it puts the alias back and withdraws the entry.
+the last one they saw, one transaction and a unique key of a database let exactly one have it. A promotion claims its
+number, moves the alias, reads it back, and settles the entry; or it puts the alias back and withdraws the entry.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gauntlet.adapters.claimants import claimant_of, this_process
-from gauntlet.adapters.ledger_file import LedgerFile, LedgerRows
+from gauntlet.adapters.ledger_file import LedgerFile
+from gauntlet.adapters.ledger_store import LedgerStore, LedgerView
 from gauntlet.core.errors import RefusedError
 from gauntlet.core.promotions import Promotion, PromotionKind, misfit_of
 from gauntlet.core.results import TableRef
@@ -22,14 +23,14 @@ STALE_SECONDS = 3600.0
 
 @dataclass(frozen=True)
 class PromotionLedger:
-    """The entries of all models in one file.
+    """The entries of all models in one place.
 
     Attributes:
-        path: The file; it and its folder are made by the first claim.
+        path: The file; it and its folder are made by the first claim. Or another store, such as a server.
         stale_seconds: After how many seconds a claimant on another host, which cannot be looked at, counts as gone.
     """
 
-    path: Path
+    path: Path | LedgerStore
     stale_seconds: float = STALE_SECONDS
 
     def entries(self, model: str) -> tuple[Promotion, ...]:
@@ -41,9 +42,9 @@ class PromotionLedger:
             RequirementError: If there is a file but it cannot be read as a ledger, or its last entry is not the one
                 that was written last.
         """
-        if not self._file.exists():
+        if not self._store.exists():
             return ()
-        with self._file.reading() as rows:
+        with self._store.reading() as rows:
             return rows.all(model)
 
     def claim(  # noqa: PLR0913 - one argument a field of the entry
@@ -102,7 +103,7 @@ class PromotionLedger:
             key=key,
             chain="",
         )
-        with self._file.writing() as ledger:
+        with self._store.writing() as ledger:
             last = ledger.last(model)
             if last is not None and self._resumes(last, wanted):
                 return _swapped(ledger, last, claimant=wanted.claimant)
@@ -148,7 +149,7 @@ class PromotionLedger:
         """
         if not self._is_free(entry):
             raise RefusedError(_still_claimed(entry))
-        with self._file.writing() as ledger:
+        with self._store.writing() as ledger:
             return _swapped(ledger, entry, claimant=str(this_process()))
 
     def abandon(self, entry: Promotion, *, reason: str) -> Promotion:
@@ -168,8 +169,8 @@ class PromotionLedger:
         return self.withdraw(self.take_over(entry), reason=reason)
 
     @property
-    def _file(self) -> LedgerFile:
-        return LedgerFile(self.path)
+    def _store(self) -> LedgerStore:
+        return LedgerFile(self.path) if isinstance(self.path, Path) else self.path
 
     def _is_free(self, entry: Promotion) -> bool:
         """Say whether this process may have an open claim: it is its own, or its process is gone."""
@@ -215,11 +216,11 @@ class PromotionLedger:
             raise RefusedError(
                 f"{_place(entry)} is claimed by {claimant.phrase}, not by this process; nothing was changed"
             )
-        with self._file.writing() as ledger:
+        with self._store.writing() as ledger:
             return _swapped(ledger, entry, settled=_now(), **changes)
 
 
-def _require_fit(ledger: LedgerRows, wanted: Promotion) -> None:
+def _require_fit(ledger: LedgerView, wanted: Promotion) -> None:
     # Only a rollback asks for former champions, and they take a walk through the whole history.
     was_champion = wanted.kind == "rollback" and ledger.was_champion(wanted.model, wanted.version)
     former = {wanted.version} if was_champion else set()
@@ -228,7 +229,7 @@ def _require_fit(ledger: LedgerRows, wanted: Promotion) -> None:
         raise RefusedError(f"{wanted.model}: {misfit}; nothing was changed: run again")
 
 
-def _swapped(ledger: LedgerRows, entry: Promotion, **changes: str) -> Promotion:
+def _swapped(ledger: LedgerView, entry: Promotion, **changes: str) -> Promotion:
     """Change an open claim, if it still is open and held by the same claimant."""
     changed = entry.model_copy(update=changes)
     if ledger.swap(entry, changed):

@@ -9,7 +9,8 @@ could not be read).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 
@@ -33,27 +34,44 @@ def text_column(index: int) -> str:
     return f"text_{index}"
 
 
-def source_texts(spark: SparkSession, *, problem: Problem, files: Mapping[str, Path]) -> DataFrame:
+def source_texts(
+    spark: SparkSession, *, problem: Problem, files: Mapping[str, Path], staged: Callable[[Path], str] = str
+) -> DataFrame:
     """Return all sources' rows as texts, appended in the problem's order.
 
     Args:
         spark: The session.
         problem: The problem.
         files: Where each source's file or folder lies, by the source's name.
+        staged: Gives the place at which Spark can read it.
 
     Raises:
         SourceError: If a file cannot be read.
         DataError: If a file's encoding, delimiter or columns are not what the problem says.
     """
     frames = [
-        _source_frame(spark, source, problem=problem, path=files[source.name], index=index)
+        _source_frame(spark, source, problem=problem, place=_Place(files[source.name], staged), index=index)
         for index, source in enumerate(problem.sources)
     ]
     return reduce(DataFrame.unionByName, frames)
 
 
-def _source_frame(spark: SparkSession, source: Source, *, problem: Problem, path: Path, index: int) -> DataFrame:
-    frame = _csv_frame(spark, source, problem, path) if source.format == "csv" else _table(spark, source, problem, path)
+@dataclass(frozen=True)
+class _Place:
+    """Where a source lies here, and where Spark can read it once it was looked at."""
+
+    path: Path
+    staged: Callable[[Path], str]
+
+    @property
+    def address(self) -> str:
+        """The place for Spark."""
+        return self.staged(self.path.absolute())
+
+
+def _source_frame(spark: SparkSession, source: Source, *, problem: Problem, place: _Place, index: int) -> DataFrame:
+    make = _csv_frame if source.format == "csv" else _table
+    frame = make(spark, source, problem, place)
     texts = [
         _constant(source.constants[column.name]).alias(text_column(number))
         if column.name in source.constants
@@ -74,11 +92,11 @@ def _constant(value: bool | int | float | str) -> Expression:
     return F.lit(str(value).lower() if isinstance(value, bool) else str(value))
 
 
-def _csv_frame(spark: SparkSession, source: Source, problem: Problem, path: Path) -> DataFrame:
+def _csv_frame(spark: SparkSession, source: Source, problem: Problem, place: _Place) -> DataFrame:
     """Read a CSV with all columns as strings, in the order of its own header."""
     in_file = [column for column in problem.columns if column.name not in problem.constant_columns]
     numbers = {column.name: number for number, column in enumerate(problem.columns)}
-    names = [text_column(numbers[c.name]) for c in check_delimited(path, source=source, columns=in_file)]
+    names = [text_column(numbers[c.name]) for c in check_delimited(place.path, source=source, columns=in_file)]
     schema = ", ".join(f"{name} string" for name in [*names, "line"])
     frame = (
         spark.read.schema(schema)
@@ -91,7 +109,7 @@ def _csv_frame(spark: SparkSession, source: Source, problem: Problem, path: Path
         .option("columnNameOfCorruptRecord", "line")
         # With fewer columns asked for, Spark would not see that a row has too many or too few.
         .option("columnPruning", False)
-        .csv(_literal(path))
+        .csv(_literal(place.address))
     )
     return frame.select(*names, *_place(), _broken(len(names)).alias("broken"))
 
@@ -114,9 +132,10 @@ def _broken(fields: int) -> Expression:
     return F.when(F.col("line").isNotNull(), F.concat(F.lit(f"the row has not {fields} fields: '"), start, F.lit("'")))
 
 
-def _table(spark: SparkSession, source: Source, problem: Problem, path: Path) -> DataFrame:
+def _table(spark: SparkSession, source: Source, problem: Problem, place: _Place) -> DataFrame:
     """Read a Parquet file or folder, or a Delta table; rows are ordered by file name and place in the file."""
-    frame = spark.read.parquet(_literal(path)) if source.format == "parquet" else _delta(spark, path)
+    path, address = place.path, place.address
+    frame = spark.read.parquet(_literal(address)) if source.format == "parquet" else _delta(spark, path, address)
     numbers = {column.name: number for number, column in enumerate(problem.columns)}
     in_file = [column for column in problem.columns if column.name not in problem.constant_columns]
     found = match_columns(frame.columns, columns=in_file, where=str(path))
@@ -133,19 +152,19 @@ def _table(spark: SparkSession, source: Source, problem: Problem, path: Path) ->
     return frame.select(*texts, *_place(), F.lit(None).cast("string").alias("broken"))
 
 
-def _delta(spark: SparkSession, path: Path) -> DataFrame:
+def _delta(spark: SparkSession, path: Path, address: str) -> DataFrame:
     from pyspark.errors import PySparkException  # noqa: PLC0415 - for this one place
 
     try:
-        return spark.read.format("delta").load(str(path.absolute()))
+        return spark.read.format("delta").load(address)
     except PySparkException as error:
         line = str(error).splitlines()[0]
         raise DataError(f"{path}: the Delta table cannot be read ({line})") from error
 
 
-def _literal(path: Path) -> str:
+def _literal(path: str) -> str:
     """Return a path as Spark reads it, with the characters escaped that it would take for a pattern."""
-    return re.sub(r"([\\{}\[\]*?])", r"\\\1", str(path.absolute()))
+    return re.sub(r"([\\{}\[\]*?])", r"\\\1", path)
 
 
 def _quoted(name: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
 from gauntlet.core.canonical import digest, file_digest
+from gauntlet.core.errors import EvidenceError
 from gauntlet.core.problem import Names
 from gauntlet.core.results import TableRef
 from gauntlet.core.state import write_atomically
@@ -34,13 +35,28 @@ class Tables(Protocol):
         """Return the rows of the very version that a reference names."""
 
     def exists(self, table: TableRef) -> bool:
-        """Say whether that version can still be read, without starting Spark."""
+        """Say whether that version can still be read; where its files are at hand, without starting Spark."""
 
     def file_digests(self, table: TableRef) -> dict[str, str]:
-        """Return the SHA-256 of each data file of that version, by its path relative to ``folder``."""
+        """Return the SHA-256 of each data file of that version, by its path relative to the table's folder."""
 
-    def folder(self, table: TableRef) -> Path:
-        """Return the folder that the table's files lie in."""
+    def digests_of(self, table: TableRef, files: Collection[str]) -> dict[str, str]:
+        """Return the SHA-256 of those of the table's files that are there; no log is asked which they are.
+
+        Args:
+            table: The table.
+            files: Paths relative to the table's folder.
+        """
+
+    def rows_of(self, table: TableRef, files: Collection[str]) -> int:
+        """Return the number of rows in some of the table's files.
+
+        Raises:
+            EvidenceError: If one is no Parquet file.
+        """
+
+    def staged(self, path: Path) -> str:
+        """Return where Spark can read a file or folder of this machine's; it is sent there if need be."""
 
     def location(self, table: TableRef) -> str:
         """Return how SQL names the table, for people and queries."""
@@ -65,7 +81,7 @@ class DeltaTables:
             .save(str(path))
         )
         version = max(int(entry.stem) for entry in (path / "_delta_log").glob("*.json") if entry.stem.isdigit())
-        return _described(name, self.names, "delta", version, self._read(name, version))
+        return described(name, self.names, "delta", version, self._read(name, version))
 
     def read(self, table: TableRef) -> DataFrame:
         """Return the rows of a Delta version."""
@@ -78,6 +94,18 @@ class DeltaTables:
     def file_digests(self, table: TableRef) -> dict[str, str]:
         """Return the SHA-256 of each data file of a Delta version; its log is asked which files they are."""
         return _file_digests(self._path(table.name), self.read(table).inputFiles())
+
+    def digests_of(self, table: TableRef, files: Collection[str]) -> dict[str, str]:
+        """Return the SHA-256 of those of these files that are there."""
+        return digests_in(self._path(table.name), files)
+
+    def rows_of(self, table: TableRef, files: Collection[str]) -> int:
+        """Return the number of rows in these files."""
+        return rows_in(self._path(table.name), files)
+
+    def staged(self, path: Path) -> str:
+        """Return the path: Spark reads it where it is."""
+        return str(path.absolute())
 
     def folder(self, table: TableRef) -> Path:
         """Return the table's folder."""
@@ -108,7 +136,7 @@ class ParquetTables:
         version = 1 + max((int(entry.stem) for entry in path.glob("*.json")), default=-1)
         frame.write.format("parquet").mode("overwrite").save(str(path / f"version={version}"))
         write_atomically(path / f"{version}.json", json.dumps({"gauntlet": dict(note or {})}))
-        return _described(name, self.names, "parquet", version, self._read(name, version))
+        return described(name, self.names, "parquet", version, self._read(name, version))
 
     def read(self, table: TableRef) -> DataFrame:
         """Return the rows of a version."""
@@ -121,6 +149,18 @@ class ParquetTables:
     def file_digests(self, table: TableRef) -> dict[str, str]:
         """Return the SHA-256 of each data file of a version."""
         return _file_digests(self._path(table.name), self.read(table).inputFiles())
+
+    def digests_of(self, table: TableRef, files: Collection[str]) -> dict[str, str]:
+        """Return the SHA-256 of those of these files that are there."""
+        return digests_in(self._path(table.name), files)
+
+    def rows_of(self, table: TableRef, files: Collection[str]) -> int:
+        """Return the number of rows in these files."""
+        return rows_in(self._path(table.name), files)
+
+    def staged(self, path: Path) -> str:
+        """Return the path: Spark reads it where it is."""
+        return str(path.absolute())
 
     def folder(self, table: TableRef) -> Path:
         """Return the table's folder."""
@@ -142,6 +182,29 @@ def _file_digests(folder: Path, files: Sequence[str]) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): file_digest(path) for path in sorted(paths)}
 
 
+def digests_in(folder: Path, files: Collection[str]) -> dict[str, str]:
+    """Return the SHA-256 of those of some files that are in a folder."""
+    return {name: file_digest(folder / name) for name in files if (folder / name).is_file()}
+
+
+def rows_in(folder: Path, files: Collection[str]) -> int:
+    """Return the number of rows in some Parquet files of a folder.
+
+    Raises:
+        EvidenceError: If one is no Parquet file.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - takes a while to import
+    import pyarrow.parquet as pq  # noqa: PLC0415 - takes a while to import
+
+    rows = 0
+    for name in files:
+        try:
+            rows += int(pq.read_metadata(folder / name).num_rows)
+        except pa.ArrowException as error:
+            raise EvidenceError(f"{folder / name}: is no Parquet file ({error})") from error
+    return rows
+
+
 def fingerprint(frame: DataFrame) -> tuple[int, str]:
     """Return a frame's row count and a digest of its rows that does not depend on their order.
 
@@ -159,7 +222,8 @@ def fingerprint(frame: DataFrame) -> tuple[int, str]:
     return int(counted), digest({"columns": kinds, "rows": int(counted), "sums": [str(one), str(two)]})
 
 
-def _described(name: str, names: Names, kind: str, version: int, frame: DataFrame) -> TableRef:
+def described(name: str, names: Names, kind: str, version: int, frame: DataFrame) -> TableRef:
+    """Return the reference of a version that was written: its rows are counted and digested as they are read back."""
     rows, mark = fingerprint(frame)
     return TableRef.model_validate(
         {

@@ -140,6 +140,10 @@ def open_target(name: TargetName, *, problem: Problem, state: State, workers: in
     Raises:
         RequirementError: If the target cannot be used with this version.
     """
+    if name == "remote":
+        from gauntlet.adapters.remote_target import RemoteTarget  # noqa: PLC0415 - the other target needs nothing of it
+
+        return RemoteTarget(problem=problem, state=state, workers=workers)
     if name != "local":
-        raise RequirementError(f"target {name!r} is not available in this version; use --target local")
+        raise RequirementError(f"target {name!r} is not available in this version; use --target local or remote")
     return LocalTarget(problem=problem, state=state, workers=workers)

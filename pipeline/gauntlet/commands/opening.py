@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 
 from gauntlet.adapters.environment import require
+from gauntlet.adapters.faults import explained
 from gauntlet.core.errors import GauntletError, InputError
 from gauntlet.core.problem import Problem
 from gauntlet.core.problem_file import load_problem
@@ -122,6 +123,9 @@ def run_folder_of(state: State, terminal: Terminal) -> Iterator[Path]:
     except (GauntletError, KeyboardInterrupt):
         raise
     except Exception as error:
+        known = explained(error)
+        if known is not None:
+            raise known from error
         with log.open("a", encoding="utf-8") as stream:
             traceback.print_exc(file=stream)
         raise GauntletError(

@@ -10,6 +10,7 @@ Layout::
     promotions.db                      the ledger of promotions (target ``local``)
     evidence/                          the signed evidence of every judgement, by its SHA-256
     keys/                              the signing key, where none is given from outside
+    stack/                             the servers that `gauntlet stack` starts (target ``remote``)
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from gauntlet.adapters.artefact_copies import copied_artefact, require_same_artefact
 from gauntlet.adapters.target import Target
-from gauntlet.core.canonical import file_digest
 from gauntlet.core.champion_history import ChampionHistory
 from gauntlet.core.errors import EvidenceError
 from gauntlet.core.evidence import (
@@ -110,11 +109,10 @@ def require_table(table: TableEvidence, target: Target) -> None:
     what = f"table {table.full_name} version {table.version}"
     if table.full_name != target.names.table(table.name):
         raise EvidenceError(f"{what}: the table {table.name} is called {target.names.table(table.name)} on this target")
-    folder = target.tables.folder(table_reference(table))
+    tables, reference = target.tables, table_reference(table)
     try:
-        found = {name: file_digest(folder / name) for name in table.files if (folder / name).is_file()}
-        require_same_digests(table.files, found, what=what)
-        rows = sum(_rows(folder / name) for name in table.files)
+        require_same_digests(table.files, tables.digests_of(reference, table.files), what=what)
+        rows = tables.rows_of(reference, table.files)
     except OSError as error:
         raise EvidenceError(f"{what}: {error.filename} cannot be read ({error.strerror or error})") from error
     if rows != table.rows:
@@ -172,14 +170,3 @@ def _require_stored(evidence: Evidence, target: Target) -> None:
     with tempfile.TemporaryDirectory(prefix="gauntlet-model-") as folder:
         copied = copied_artefact(target.tracking, artefact.model_uri, folder=Path(folder))
         require_same_artefact(artefact.files, copied, what=f"the artefact {artefact.model_uri}")
-
-
-def _rows(path: Path) -> int:
-    """Return the number of rows of a Parquet file."""
-    import pyarrow as pa  # noqa: PLC0415 - takes a while to import
-    import pyarrow.parquet as pq  # noqa: PLC0415 - takes a while to import
-
-    try:
-        return int(pq.read_metadata(path).num_rows)
-    except pa.ArrowException as error:
-        raise EvidenceError(f"{path}: is no Parquet file ({error})") from error

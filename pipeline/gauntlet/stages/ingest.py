@@ -89,7 +89,8 @@ def ingest(context: StageContext, *, fetched: Fetched | None = None) -> IngestRe
 def _typed(context: StageContext, fetched: Fetched) -> DataFrame:
     problem, spark = context.problem, context.target.spark()
     if not fetched.source.synthetic:
-        return typed_rows(source_texts(spark, problem=problem, files=fetched.files), problem=problem)
+        texts = source_texts(spark, problem=problem, files=fetched.files, staged=context.target.tables.staged)
+        return typed_rows(texts, problem=problem)
     from gauntlet.adapters.synthetic import synthetic_rows  # noqa: PLC0415 - its numbers are read when they are needed
 
     wanted = next(origin.rows for origin in problem.origins if isinstance(origin, SyntheticOrigin))

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-import mlflow
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - pyspark's own convention
 
 from gauntlet.adapters.artefact import quiet_mlflow
 from gauntlet.adapters.registry import CHAMPION, THRESHOLD_TAG, Registry
+from gauntlet.adapters.spark_model import folder_function, version_function
 from gauntlet.adapters.suites import check_table, find_suite, load_suite
 from gauntlet.core.errors import RefusedError
 from gauntlet.core.results import (
@@ -74,7 +73,8 @@ def score(context: StageContext, *, ingest: IngestResult, promote: PromoteResult
 def register_probability(context: StageContext, registry: Registry, version: ModelVersion) -> None:
     """Make a version usable in SQL: ``SELECT gauntlet_probability(struct(alcohol, …)) FROM …``."""
     spark = context.target.spark()
-    spark.udf.register(SQL_FUNCTION, spark_function(spark, registry.uri(version)))
+    with quiet_mlflow():
+        spark.udf.register(SQL_FUNCTION, version_function(spark, registry, version))
 
 
 def _champion(registry: Registry, promote: PromoteResult) -> ModelVersion:
@@ -104,16 +104,11 @@ def _threshold(registry: Registry, version: ModelVersion, select: SelectResult) 
 
 def scored_by(context: StageContext, ingest: IngestResult, artefact: Artefact, *, threshold: float) -> DataFrame:
     """Return the curated rows as an artefact would score them once it is champion; nothing is written."""
-    udf = spark_function(context.target.spark(), str(artefact.folder))
+    with quiet_mlflow():
+        udf = folder_function(context.target.spark(), artefact.folder)
     return _scored(
         context, ingest, udf, ModelStamp(context.target.names.registered_model, "candidate", threshold, "none")
     )
-
-
-def spark_function(spark: SparkSession, model_uri: str) -> Any:
-    """Return a model as a Spark UDF of one struct of features, which gives one double."""
-    with quiet_mlflow():
-        return mlflow.pyfunc.spark_udf(spark, model_uri=model_uri, result_type="double", env_manager="local")
 
 
 @dataclass(frozen=True)

@@ -115,9 +115,12 @@ def gauntlet_spark(request: pytest.FixtureRequest) -> SparkSession:
     """
     from pytest_spark.config import SparkConfigBuilder  # noqa: PLC0415 - only where Spark is used
 
-    target = _road(request).target
+    target: Target = _road(request).target
+    settings = target.spark_settings()
+    if not settings:  # a server's session, which is not started here
+        return target.spark()
     conf = SparkConfigBuilder().get()
-    for name, value in target.spark_settings().items():
+    for name, value in settings.items():
         conf.set(name, value)
     session: SparkSession = request.getfixturevalue("spark_session")
     session.sparkContext.setLogLevel("ERROR")

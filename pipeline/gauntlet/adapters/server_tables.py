@@ -1,0 +1,151 @@
+"""This module provides Delta tables on a server's side: written, read and hashed there, never through a path of ours.
+
+They lie below the server's own ``spark.sql.warehouse.dir``, so a client need not be told where that is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from gauntlet.adapters.tables import described
+from gauntlet.core.canonical import digest, file_digest
+from gauntlet.core.problem import Names
+from gauntlet.core.results import TableRef
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_STAGING = "staging"
+
+
+@dataclass(frozen=True)
+class ServerTables:
+    """Delta tables below the server's warehouse, one folder a table."""
+
+    names: Names
+    spark: Callable[[], SparkSession]
+
+    def write(self, name: str, frame: DataFrame, *, note: Mapping[str, str] | None = None) -> TableRef:
+        """Replace a table's rows as one Delta commit."""
+        path = self._path(name)
+        metadata = json.dumps({"gauntlet": dict(note or {})})
+        (
+            frame.write.format("delta")
+            .mode("overwrite")
+            .option("overwriteSchema", "true")
+            .option("userMetadata", metadata)
+            .save(path)
+        )
+        (newest,) = self.spark().sql(f"DESCRIBE HISTORY {self._sql(name)} LIMIT 1").select("version").collect()
+        version = int(newest["version"])
+        return described(name, self.names, "delta", version, self._read(name, version))
+
+    def read(self, table: TableRef) -> DataFrame:
+        """Return the rows of a Delta version."""
+        return self._read(table.name, table.version)
+
+    def exists(self, table: TableRef) -> bool:
+        """Say whether the server can read that version."""
+        from pyspark.errors import AnalysisException  # noqa: PLC0415 - imported where Spark is
+
+        try:
+            return bool(self._read(table.name, table.version).columns)
+        except AnalysisException:
+            return False
+
+    def file_digests(self, table: TableRef) -> dict[str, str]:
+        """Return the SHA-256 of each data file of a Delta version; the server computes them."""
+        return self._digests(table.name, [_plain(file) for file in self.read(table).inputFiles()])
+
+    def digests_of(self, table: TableRef, files: Collection[str]) -> dict[str, str]:
+        """Return the SHA-256 of those of these files that are there."""
+        folder = self._path(table.name)
+        return self._digests(table.name, self._present([f"{folder}/{file}" for file in files]))
+
+    def rows_of(self, table: TableRef, files: Collection[str]) -> int:
+        """Return the number of rows in these files."""
+        if not files:
+            return 0
+        folder = self._path(table.name)
+        return int(self.spark().read.parquet(*[_literal(f"{folder}/{file}") for file in files]).count())
+
+    def location(self, table: TableRef) -> str:
+        """Return the table's SQL name on the server."""
+        return self._sql(table.name)
+
+    def staged(self, path: Path) -> str:
+        """Send a file or folder of this machine's to the server, unless it is there; return where it lies.
+
+        It lies under the digest of its content, so that a name never stands for what it was before.
+        """
+        files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+        base = path.parent if path.is_file() else path
+        marks = {file.relative_to(base).as_posix(): file_digest(file) for file in files}
+        root = f"{self._warehouse}/{_STAGING}/{digest(marks)[:32]}"
+        wanted = {f"{root}/{name}": base / name for name in marks}
+        there = set(self._present(list(wanted)))
+        for place, file in wanted.items():
+            if place not in there:
+                self.spark().copyFromLocalToFs(str(file), place)
+        return f"{root}/{path.name}" if path.is_file() else root
+
+    def _read(self, name: str, version: int) -> DataFrame:
+        return self.spark().read.format("delta").option("versionAsOf", version).load(self._path(name))
+
+    def _digests(self, name: str, paths: Sequence[str]) -> dict[str, str]:
+        from pyspark.sql import functions as F  # noqa: N812, PLC0415 - pyspark's convention; imported where Spark is
+
+        if not paths:
+            return {}
+        found = (
+            self.spark()
+            .read.format("binaryFile")
+            .load([_literal(path) for path in paths])
+            .select("path", F.sha2("content", 256).alias("mark"))
+            .collect()
+        )
+        start = len(self._path(name)) + 1
+        marks = {_plain(row["path"])[start:]: str(row["mark"]) for row in found}
+        return dict(sorted(marks.items()))
+
+    def _present(self, paths: Sequence[str]) -> list[str]:
+        """Return those of some files that are there."""
+        from pyspark.errors import AnalysisException  # noqa: PLC0415 - imported where Spark is
+
+        folders = sorted({path.rpartition("/")[0] for path in paths})
+        present: set[str] = set()
+        for folder in folders:
+            try:
+                listed = self.spark().read.format("binaryFile").load(_literal(folder)).select("path").collect()
+            except AnalysisException:
+                continue  # no such folder
+            present |= {_plain(row["path"]) for row in listed}
+        return [path for path in paths if path in present]
+
+    def _sql(self, name: str) -> str:
+        return f"delta.`{self._path(name)}`"
+
+    def _path(self, name: str) -> str:
+        return f"{self._warehouse}/{self.names.catalog}/{self.names.schema_name}/{name}"
+
+    @cached_property
+    def _warehouse(self) -> str:
+        found = self.spark().conf.get("spark.sql.warehouse.dir") or ""
+        return _plain(found).rstrip("/")
+
+
+def _plain(address: str) -> str:
+    """Return a file's path without its scheme; an address of a store that is no disk stays as it is."""
+    return unquote(urlsplit(address).path) if address.startswith("file:") else address
+
+
+def _literal(path: str) -> str:
+    """Return a path as Spark reads it, with the characters escaped that it would take for a pattern."""
+    return re.sub(r"([\\{}\[\]*?,])", r"\\\1", path)
