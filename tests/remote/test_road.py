@@ -67,10 +67,10 @@ def test_the_tables_files_on_the_server_are_held_against_the_evidence(stack, cli
 
 
 def test_of_two_clients_that_promote_at_once_one_does_and_goes_on(client, roads, tmp_path):
-    other = tmp_path / "other"
-    shutil.copytree(roads.remote, other)
     options = ("--target", "remote", *SMALL_ROAD)
-    states = {"first": roads.remote, "second": other}
+    states = {name: tmp_path / name for name in ("first", "second")}
+    for state in states.values():
+        shutil.copytree(roads.remote, state)
     running = {name: client.started("promote", "--state", state, *options) for name, state in states.items()}
     done = {name: ended(process) for name, process in running.items()}
     codes = {name: outcome.code for name, outcome in done.items()}

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _STAGING = "staging"
+# What Spark says of a file that it has found and cannot read.
+_UNREADABLE = "FAILED_READ_FILE"
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,28 @@ class ServerTables:
         return self._digests(table.name, [_plain(file) for file in self.read(table).inputFiles()])
 
     def digests_of(self, table: TableRef, files: Collection[str]) -> dict[str, str]:
-        """Return the SHA-256 of those of these files that are there."""
+        """Return the SHA-256 of those of these files that are there.
+
+        Hadoop keeps checksums beside the files of a disk and gives out no file that does not fit its own; such a file
+        has no SHA-256, but a word in its place, so that it counts as changed.
+        """
+        from pyspark.errors import PySparkException  # noqa: PLC0415 - imported where Spark is
+
         folder = self._path(table.name)
-        return self._digests(table.name, self._present([f"{folder}/{file}" for file in files]))
+        found: dict[str, str] = {}
+        waiting = [self._present([f"{folder}/{file}" for file in files])]
+        while waiting:
+            paths = waiting.pop()
+            try:
+                found |= self._digests(table.name, paths)
+            except PySparkException as error:
+                if _UNREADABLE not in str(error):
+                    raise
+                if len(paths) == 1:
+                    found[paths[0][len(folder) + 1 :]] = "unreadable"
+                else:
+                    waiting += [[path] for path in paths]
+        return dict(sorted(found.items()))
 
     def rows_of(self, table: TableRef, files: Collection[str]) -> int:
         """Return the number of rows in these files."""
