@@ -10,20 +10,17 @@ did not come to its end; settings of tools in pyproject.toml change nothing.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import subprocess
 import sys
-import time
 import tomllib
-import venv
 from pathlib import Path
+
+from tool_environment import bring_up_to_date
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "ci" / "constraints.txt"
 EXTRAS = ("local", "stack", "infra", "dev")
-STAMP = "installed.txt"
 
 
 def stamp() -> str:
@@ -34,42 +31,14 @@ def stamp() -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def up_to_date(folder: Path) -> bool:
-    """Say whether the folder holds what would be installed today."""
-    written = folder / STAMP
-    return written.is_file() and written.read_text(encoding="utf-8") == stamp()
-
-
-def install(folder: Path) -> None:
-    """Make the environment anew; its stamp is written last, so that a broken try is not taken for a whole one."""
-    venv.EnvBuilder(clear=True, with_pip=True, symlinks=True).create(folder)
-    # Compiling all modules would take longer than compiling those that the tests import.
-    options = ["--quiet", "--no-compile", "--disable-pip-version-check", "-c", str(CONSTRAINTS)]
-    command = [str(folder / "bin" / "python"), "-m", "pip", "install", *options]
-    subprocess.run([*command, "-e", f"{ROOT}[{','.join(EXTRAS)}]"], check=True)
-    (folder / STAMP).write_text(stamp(), encoding="utf-8")
-
-
 def main(arguments: list[str]) -> int:
     """Bring the installation up to date."""
     if len(arguments) != 1:
         print(__doc__, file=sys.stderr)
         return 2
-    folder = Path(arguments[0]).resolve()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # `tox -p` starts several at once
-        if up_to_date(folder):
-            return 0
-        print(f"suite: installing into {folder}", flush=True)
-        started = time.monotonic()
-        try:
-            install(folder)
-        except subprocess.CalledProcessError as error:
-            print(f"suite: pip ended with exit code {error.returncode}; what it said stands above", file=sys.stderr)
-            return 1
-        print(f"suite: installed in {time.monotonic() - started:.0f} s", flush=True)
-    return 0
+    # Compiling all modules would take longer than compiling those that the tests import.
+    options = ["--no-compile", "-c", str(CONSTRAINTS), "-e", f"{ROOT}[{','.join(EXTRAS)}]"]
+    return bring_up_to_date(Path(arguments[0]).resolve(), options=options, wanted=stamp())
 
 
 if __name__ == "__main__":

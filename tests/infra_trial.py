@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from gauntlet.adapters.infra_stacks import known_regions
 from gauntlet.core.infra_config import InfraConfig, load_infra_config
@@ -75,3 +78,21 @@ def write_stacks(folder: Path, *, infra: str, workspace: str = "") -> None:
         stack = folder / "stacks" / name
         stack.mkdir(parents=True, exist_ok=True)
         (stack / "main.tf").write_text('terraform {\n  backend "local" {}\n}\n' + declared + body, encoding="utf-8")
+
+
+def state_of(tmp_path: Path, stack: str = "infra") -> Any:
+    """Return the state of a stack of the environment in ``infra``; None if it has none."""
+    path = tmp_path / "infra" / "stacks" / stack / "terraform.tfstate"
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def names_in(tmp_path: Path, stack: str = "infra") -> list[str]:
+    """Return the names of the resources in a stack's state, sorted."""
+    return sorted(resource["name"] for resource in state_of(tmp_path, stack)["resources"])
+
+
+def plan_document(trial: Callable[..., tuple[int, str, str]], *options: str) -> Any:
+    """Plan an environment, and return what ``gauntlet infra plan --json`` prints."""
+    code, out, _ = trial("plan", "--json", *options)
+    assert code == 0
+    return json.loads(out)

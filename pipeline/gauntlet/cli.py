@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from gauntlet import __version__
 from gauntlet.cli_infra import infra
+from gauntlet.cli_options import Command, common_options
 from gauntlet.cli_stack import stack
 from gauntlet.core.errors import ExitCode, GauntletError, InputError
 from gauntlet.core.stage_names import STAGE_NAMES
@@ -19,31 +19,11 @@ from gauntlet.terminal import Terminal
 if TYPE_CHECKING:
     from gauntlet.commands.opening import RoadOptions
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 _stage_choice = click.Choice(STAGE_NAMES)
+_common = common_options(state="The folder where runs keep what they make.")
 
 
-def _common(command: _Command) -> _Command:
-    """Add the options that every command has."""
-    options = (
-        click.option(
-            "--state",
-            type=click.Path(path_type=Path, file_okay=False),
-            default=Path(".gauntlet"),
-            envvar="GAUNTLET_STATE",
-            show_default=True,
-            show_envvar=True,
-            help="The folder where runs keep what they make.",
-        ),
-        click.option("--json", "machine", is_flag=True, help="Print one JSON document on standard output."),
-        click.option("--quiet", "-q", is_flag=True, help="Show errors and the result only."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def _problem(command: _Command) -> _Command:
+def _problem(command: Command) -> Command:
     """Add the options that choose and change the problem."""
     options = (
         click.option(

@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from gauntlet.cli_options import Command, common_options
 from gauntlet.cli_plan_gate import plan_gate_command
 from gauntlet.terminal import Terminal
 
 if TYPE_CHECKING:
     from gauntlet.commands.infra_opening import InfraOptions
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_folder = click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path("infra"))
+_common = common_options(state="The folder where plans are kept.")
 
 
-def _options(command: _Command) -> _Command:
+def _options(command: Command) -> Command:
     """Add the folder, and the options that every command has."""
-    options = (
-        click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path("infra")),
-        click.option(
-            "--state",
-            type=click.Path(path_type=Path, file_okay=False),
-            default=Path(".gauntlet"),
-            envvar="GAUNTLET_STATE",
-            show_default=True,
-            show_envvar=True,
-            help="The folder where plans are kept.",
-        ),
-        click.option("--json", "machine", is_flag=True, help="Print one JSON document on standard output."),
-        click.option("--quiet", "-q", is_flag=True, help="Show errors and the result only."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return _folder(_common(command))
 
 
 _stack = click.option("--stack", type=click.Choice(("infra", "workspace")), help="One stack alone.")

@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from gauntlet.cli_options import common_options
 from gauntlet.terminal import Terminal
 
 if TYPE_CHECKING:
     from gauntlet.commands.stack import StackView
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
-def _options(command: _Command) -> _Command:
-    """Add the options that every command has."""
-    options = (
-        click.option(
-            "--state",
-            type=click.Path(path_type=Path, file_okay=False),
-            default=Path(".gauntlet"),
-            envvar="GAUNTLET_STATE",
-            show_default=True,
-            show_envvar=True,
-            help="The state folder whose stack it is.",
-        ),
-        click.option("--json", "machine", is_flag=True, help="Print one JSON document on standard output."),
-        click.option("--quiet", "-q", is_flag=True, help="Show errors and the result only."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+_common = common_options(state="The state folder whose stack it is.")
 
 
 def _view(options: dict[str, Any]) -> StackView:
@@ -48,7 +27,7 @@ def stack() -> None:
 
 
 @stack.command()
-@_options
+@_common
 @click.option("--user", default="nobody", show_default=True, help="Whom the servers run as, where you are root.")
 @click.option(
     "--database",
@@ -67,7 +46,7 @@ def up(user: str, database: str | None, workers: int | None, **options: Any) -> 
 
 
 @stack.command()
-@_options
+@_common
 @click.option("--delete-data", is_flag=True, help="Delete the servers' tables, runs and models, logs and password.")
 def down(delete_data: bool, **options: Any) -> int:
     """Stop the servers and all their processes; what they keep stays unless --delete-data."""
@@ -77,7 +56,7 @@ def down(delete_data: bool, **options: Any) -> int:
 
 
 @stack.command()
-@_options
+@_common
 def status(**options: Any) -> int:
     """Show whether the servers are up, and where; exit code 3 unless both answer."""
     from gauntlet.commands.stack import show_stack  # noqa: PLC0415 - keeps --help fast

@@ -13,16 +13,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gauntlet import cli
 from tests.infra.prepared import Prepared
 from tests.infra.providers import NoProvidersError, Providers, chosen_providers
+from tests.infra_trial import LOCAL_STATE, write_config, write_stacks
 
 # A real subscription is used where somebody names one, and nothing is skipped where nobody does.
 collect_ignore = [] if "GAUNTLET_LIVE_SUBSCRIPTION" in os.environ else ["test_live.py"]
 
+_RESOURCES = """
+resource "terraform_data" "{name}" {{
+  input = var.tags
+}}
+"""
 _SAID = pytest.StashKey[list[str]]()
 
 
@@ -62,6 +70,49 @@ def prepared(
 def example_plan(prepared: Prepared) -> Callable[[str], dict[str, Any]]:
     """Make an example's plan, or return the one that was made; by its path below ``infra_modules/examples``."""
     return prepared.plan
+
+
+@pytest.fixture
+def shell(
+    providers: Providers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[Any, str, str]]:
+    """Run `gauntlet infra` in the environment of these tests; returns exit code, standard output and error."""
+    for name in list(os.environ):
+        if name.startswith(("ARM_", "TF_", "DATABRICKS_")):
+            monkeypatch.delenv(name)
+    for name, value in providers.apply_environment.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: object) -> tuple[Any, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            cli.main(["infra", *map(str, arguments)])
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return caught.value.code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def trial(tmp_path: Path, shell: Callable[..., tuple[Any, str, str]]) -> Callable[..., tuple[Any, str, str]]:
+    """An environment without providers in the folder ``infra``; returns what runs a command on it."""
+    folder = tmp_path / "infra"
+    write_config(folder, LOCAL_STATE)
+    write_stacks(folder, infra=_RESOURCES.format(name="base"), workspace=_RESOURCES.format(name="job"))
+
+    def run(command: str, *options: object) -> tuple[Any, str, str]:
+        return shell(command, folder, "--state", tmp_path / "state", *options)
+
+    assert run("init")[0] == 0
+    return run
+
+
+@pytest.fixture
+def made(trial: Callable[..., tuple[Any, str, str]]) -> Callable[..., tuple[Any, str, str]]:
+    """The same, with both stacks made."""
+    for command in ("plan", "create", "plan", "create"):
+        assert trial(command)[0] == 0
+    return trial
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 
 from tests.infra.module_files import Rule, parsed, rules_of
 from tests.infra.providers import Providers
-from tests.infra.terraform_runs import MODULES, Terraform, TestReport, copied_modules
+from tests.infra.terraform_runs import MODULES, Terraform, TestReport, copied_modules, told
 
 RULES = Path(__file__).resolve().parent / "rules"
 VERDICTS = ("refused", "accepted")
@@ -114,9 +114,9 @@ def complaint(report: TestReport, number: int, verdict: str, *, says: str) -> st
     file = case_file(number, verdict)
     unheard = report.undeclared(file, "case")
     if unheard:
-        return f"gives what no variable takes: {unheard[0].text}"
+        return f"gives what no variable takes: {told(unheard[0])}"
     errors = report.errors(file, "case")
-    said = "; ".join(error.text for error in errors) or "no error"
+    said = "; ".join(map(told, errors)) or "no error"
     status = report.status.get((file, "case"), "missing")
     if verdict == "accepted":
         return "" if status == "pass" and not errors else f"should plan, but is {status}: {said}"

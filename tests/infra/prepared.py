@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gauntlet.adapters.terraform_diagnostics import Diagnostic
 from tests.infra.module_rules import RULES, RulesFile, load_rules, run_cases
 from tests.infra.providers import Providers
-from tests.infra.terraform_runs import MODULES, Diagnostic, Terraform, TestReport, copied_modules
+from tests.infra.terraform_runs import MODULES, Terraform, TestReport, copied_modules
 
 _EXAMPLE_VARIABLES = Path(__file__).resolve().parent / "example_variables.toml"
 _WORKERS = 2

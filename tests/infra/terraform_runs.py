@@ -12,6 +12,7 @@ from typing import Any
 from python_terraform import IsFlagged
 
 from gauntlet.adapters.terraform import find_terraform
+from gauntlet.adapters.terraform_diagnostics import Diagnostic, diagnostic_of
 from gauntlet.adapters.terraform_process import TerraformProcess
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,28 +40,6 @@ class Outcome:
     code: int
     output: str
     errors: str
-
-
-@dataclass(frozen=True)
-class Diagnostic:
-    """One error or warning of Terraform.
-
-    Attributes:
-        severity: ``error`` or ``warning``.
-        summary: Its first line.
-        detail: The rest; for a validation or a precondition its error_message.
-        place: File and line, or nothing.
-    """
-
-    severity: str
-    summary: str
-    detail: str
-    place: str = ""
-
-    @property
-    def text(self) -> str:
-        """All of it, as one would read it."""
-        return f"{self.severity}: {self.summary}{f' ({self.place})' if self.place else ''}: {self.detail}"
 
 
 @dataclass(frozen=True)
@@ -127,7 +106,7 @@ class Terraform:
     def validate(self) -> list[Diagnostic]:
         """Return what Terraform finds wrong or worth a warning."""
         report = json.loads(self.run("validate", json=True).output)
-        return [_diagnostic(item) for item in report["diagnostics"]]
+        return [diagnostic_of(item) for item in report["diagnostics"]]
 
     def plan(self, *, variables: Mapping[str, Any] | None = None, **options: Any) -> dict[str, Any]:
         """Make a plan and return it in the form of ``terraform show -json``; it stays there as ``plan.bin``.
@@ -193,12 +172,6 @@ class Terraform:
         return {"var_file": _VARIABLES}
 
 
-def _diagnostic(item: Mapping[str, Any]) -> Diagnostic:
-    place = item.get("range") or {}
-    where = f"{place['filename']}:{place['start']['line']}" if place else ""
-    return Diagnostic(item["severity"], item["summary"], item.get("detail", ""), where)
-
-
 def _test_report(output: str) -> TestReport:
     report = TestReport()
     for line in output.splitlines():
@@ -207,7 +180,7 @@ def _test_report(output: str) -> TestReport:
         if event["type"] == "test_run" and event["test_run"]["progress"] == "complete":
             report.status[key] = event["test_run"]["status"]
         elif event["type"] == "diagnostic":
-            report.diagnostics.setdefault(key, []).append(_diagnostic(event["diagnostic"]))
+            report.diagnostics.setdefault(key, []).append(diagnostic_of(event["diagnostic"]))
     return report
 
 
@@ -217,4 +190,10 @@ def complaint_of_run(report: TestReport, file: str, run: str) -> str:
     errors = report.errors(file, run) + report.undeclared(file, run)
     if status == "pass" and not errors:
         return ""
-    return ": ".join([status, *(error.text for error in errors)])
+    return ": ".join([status, *(told(error) for error in errors)])
+
+
+def told(diagnostic: Diagnostic) -> str:
+    """Return all of a diagnostic, as one would read it."""
+    place = f" ({diagnostic.place})" if diagnostic.place else ""
+    return f"{diagnostic.severity}: {diagnostic.summary}{place}: {diagnostic.detail}"

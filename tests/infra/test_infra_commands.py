@@ -1,162 +1,31 @@
-"""`gauntlet infra` with the real terraform: on stacks without providers, and once on the complete example.
-
-What is written to a FIFO decides when a resource is done, so that a command can be met in the middle without waiting
-for a time.
-"""
+"""`gauntlet infra` with the real terraform: on stacks without providers, and once on the complete example."""
 
 import io
 import json
-import os
-import select
-import shutil
-import signal
-import subprocess
 import sys
-import threading
-from contextlib import suppress
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from gauntlet import cli
 from gauntlet.adapters.terraform import Terraform, find_terraform
 from gauntlet.core.errors import RequirementError
-from tests.infra_trial import LOCAL_STATE, write_config, write_stacks
+from tests.infra_trial import LOCAL_STATE, names_in, plan_document, state_of, write_config
 
 pytestmark = pytest.mark.infra
 
-_RESOURCES = """
-resource "terraform_data" "{name}" {{
-  input = var.tags
-}}
-"""
-# Opening a FIFO waits for the other side. The first says that the resource is under way, and by which Terraform; the
-# second lets it go on.
-_HELD = """
-resource "terraform_data" "held" {{
-  provisioner "local-exec" {{
-    command = "echo $PPID > {folder}/reached; read line < {folder}/go_on"
-  }}
-}}
-"""
-
-
-@pytest.fixture
-def shell(providers, monkeypatch, capsys):
-    """Run a command in the environment of the infrastructure tests; returns exit code, standard output and error."""
-    for name in list(os.environ):
-        if name.startswith(("ARM_", "TF_", "DATABRICKS_")):
-            monkeypatch.delenv(name)
-    for name, value in providers.apply_environment.items():
-        monkeypatch.setenv(name, value)
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as caught:
-            cli.main(["infra", *map(str, arguments)])
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return caught.value.code, captured.out, captured.err
-
-    return run
-
-
-@pytest.fixture
-def trial(tmp_path, shell):
-    """An environment without providers in the folder ``infra``; returns what runs a command on it."""
-    folder = tmp_path / "infra"
-    write_config(folder, LOCAL_STATE)
-    write_stacks(folder, infra=_RESOURCES.format(name="base"), workspace=_RESOURCES.format(name="job"))
-
-    def run(command, *options):
-        return shell(command, folder, "--state", tmp_path / "state", *options)
-
-    assert run("init")[0] == 0
-    return run
-
-
-@pytest.fixture
-def made(trial):
-    """The same, with both stacks made."""
-    for command in ("plan", "create", "plan", "create"):
-        assert trial(command)[0] == 0
-    return trial
-
-
-@pytest.fixture
-def held(tmp_path, trial):
-    """The same, with a plan of a resource that waits in the middle; returns the folder of the two FIFOs."""
-    folder = tmp_path / "fifos"
-    folder.mkdir()
-    for name in ("reached", "go_on"):
-        os.mkfifo(folder / name)
-    with (tmp_path / "infra" / "stacks" / "infra" / "main.tf").open("a") as stream:
-        stream.write(_HELD.format(folder=folder))
-    assert trial("plan")[0] == 0
-    return folder
-
-
-@dataclass(frozen=True)
-class Creating:
-    """`gauntlet infra create` in a process of its own, and the process of its Terraform."""
-
-    gauntlet: subprocess.Popen
-    terraform: int
-
-
-@pytest.fixture
-def creating(tmp_path, held):
-    """It is met while the held resource is under way."""
-    command = [sys.executable, "-m", "gauntlet", "infra", "create", tmp_path / "infra", "--state", tmp_path / "state"]
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
-    terraform = int(_read_from(held / "reached", process))
-    yield Creating(process, terraform)
-    process.kill()
-    process.communicate()
-    with suppress(ProcessLookupError):
-        os.killpg(terraform, signal.SIGKILL)
-
-
-def _read_from(fifo, process):
-    """Return what is written to a FIFO, unless the process that is to cause it has ended."""
-    descriptor = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        while not select.select([descriptor], [], [], 0.1)[0]:
-            assert process.poll() is None, process.communicate()
-        return os.read(descriptor, 100)
-    finally:
-        os.close(descriptor)
-
-
-def _state(tmp_path, stack="infra"):
-    path = tmp_path / "infra" / "stacks" / stack / "terraform.tfstate"
-    return json.loads(path.read_text()) if path.is_file() else None
-
-
-def _names(tmp_path, stack="infra"):
-    return sorted(resource["name"] for resource in _state(tmp_path, stack)["resources"])
-
-
-def _plan_document(trial, *options):
-    code, out, _ = trial("plan", "--json", *options)
-    assert code == 0
-    return json.loads(out)
-
 
 def test_the_way_from_a_plan_to_both_stacks(trial, tmp_path):
-    document = _plan_document(trial)
+    document = plan_document(trial)
     assert [(one["stack"], one["changes"]) for one in document["stacks"]] == [("infra", True)]
     assert document["stacks"][0]["steps"] == [{"verb": "make", "address": "terraform_data.base", "note": ""}]
     assert document["waiting"] == ["workspace"]
     code, out, _ = trial("create")
     assert code == 0
     assert "✓ made terraform_data.base" in out
-    document = _plan_document(trial)
+    document = plan_document(trial)
     assert [(one["stack"], one["changes"]) for one in document["stacks"]] == [("infra", False), ("workspace", True)]
     assert trial("create")[0] == 0
-    assert _names(tmp_path, "workspace") == ["job"]
-    assert [one["changes"] for one in _plan_document(trial)["stacks"]] == [False, False]
+    assert names_in(tmp_path, "workspace") == ["job"]
+    assert [one["changes"] for one in plan_document(trial)["stacks"]] == [False, False]
 
 
 def test_a_change_and_its_reason_are_told(made, tmp_path):
@@ -191,7 +60,7 @@ def test_a_plan_is_stale_once_a_file_changed(trial, tmp_path):
     code, _, err = trial("create")
     assert code == 1
     assert "the plan is stale: the stack's files changed" in err
-    assert _state(tmp_path) is None
+    assert state_of(tmp_path) is None
 
 
 def test_a_plan_is_stale_once_somebody_else_changed_the_state(trial, tmp_path):
@@ -223,118 +92,6 @@ def test_a_rule_of_a_module_that_refuses_is_one_error(trial, tmp_path):
     code, out, err = trial("plan", "--json")
     assert (code, err) == (2, "stack infra: planning\n")
     assert "Resource precondition failed: 8 vCPUs do not fit a quota of 4. (main.tf:" in json.loads(out)["error"]
-
-
-def test_a_locked_state_is_said_with_who_holds_it_and_how_to_free_it(trial, creating, held, tmp_path):
-    code, _, err = trial("plan")
-    assert code == 3
-    assert err.count("error: ") == 1
-    assert "the state is locked by " in err
-    assert "for OperationTypeApply" in err
-    assert f"terraform -chdir={tmp_path / 'infra' / 'stacks' / 'infra'} force-unlock " in err
-    (held / "go_on").write_text("\n")
-    assert creating.gauntlet.wait() == 0
-    assert [one["changes"] for one in _plan_document(trial, "--stack", "infra")["stacks"]] == [False]
-
-
-def test_an_interrupt_lets_terraform_save_its_state_and_free_the_lock(trial, creating, tmp_path):
-    os.killpg(creating.gauntlet.pid, signal.SIGINT)  # as Ctrl-C does: to all of the group
-    out, err = creating.gauntlet.communicate()
-    assert creating.gauntlet.returncode == 130
-    assert "Terraform finishes what is under way and saves its state" in out
-    assert "Traceback" not in err
-    assert _names(tmp_path) == ["base", "held"]  # what was under way is there, and marked for another try
-    document = _plan_document(trial, "--stack", "infra")
-    assert [step["verb"] for step in document["stacks"][0]["steps"]] == ["replace"]
-
-
-def test_terraform_killed_in_the_middle_loses_no_state_and_is_one_clear_error(trial, creating, tmp_path):
-    os.kill(creating.terraform, signal.SIGKILL)
-    _, err = creating.gauntlet.communicate()
-    assert creating.gauntlet.returncode == 3
-    assert err.count("error: ") == 1
-    assert "terraform apply was killed by signal 9; what was under way may have been made" in err
-    # The held resource may be in the state or not; what was finished is, and is not made again.
-    assert "base" in _names(tmp_path)
-    (planned,) = _plan_document(trial, "--stack", "infra")["stacks"]
-    assert {step["address"] for step in planned["steps"]} <= {"terraform_data.held"}
-
-
-def test_terraform_goes_on_to_its_end_when_gauntlet_is_killed(creating, held, tmp_path):
-    creating.gauntlet.kill()
-    creating.gauntlet.wait()
-    (held / "go_on").write_text("\n")
-    # It still holds the lock; whoever comes next waits for it.
-    waiting = [shutil.which("terraform"), "plan", "-detailed-exitcode", "-lock-timeout=60s", "-input=false"]
-    stack = tmp_path / "infra" / "stacks" / "infra"
-    after = subprocess.run(waiting, cwd=stack, capture_output=True, text=True, check=False)
-    assert after.returncode == 0, after.stdout + after.stderr
-    assert _names(tmp_path) == ["base", "held"]
-
-
-@pytest.fixture
-def state_server():
-    """Terraform's HTTP backend: unlike a file's lock, one of it outlives whoever took it, as a lease in Azure does."""
-    held = {}
-
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self, code, body=b""):
-            self.send_response(code)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def _body(self):
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-
-        def do_GET(self):
-            self._answer(200, held["state"]) if "state" in held else self._answer(404)
-
-        def do_POST(self):
-            held["state"] = self._body()
-            self._answer(200)
-
-        def do_LOCK(self):
-            wanted = self._body()
-            if "lock" in held:
-                return self._answer(423, held["lock"])
-            held["lock"] = wanted
-            return self._answer(200)
-
-        def do_UNLOCK(self):
-            self._body()
-            held.pop("lock", None)
-            self._answer(200)
-
-        def log_message(self, *_arguments):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_a_lock_that_a_killed_terraform_left_is_reported_with_what_frees_it(shell, state_server, tmp_path):
-    (tmp_path / "main.tf").write_text(
-        f'terraform {{\n  backend "http" {{\n    address = "{state_server}"\n    lock_address = "{state_server}"\n'
-        f'    unlock_address = "{state_server}"\n  }}\n}}\n'
-        'resource "terraform_data" "a" {\n  provisioner "local-exec" {\n    command = "kill -9 $PPID"\n  }\n}\n'
-    )
-    terraform, plan = Terraform(tmp_path, program=find_terraform()), tmp_path / "plan"
-    terraform.init()
-    assert terraform.plan(plan).changes
-    with pytest.raises(RequirementError, match=r"terraform apply was killed by signal 9; .* may still be locked"):
-        terraform.apply(plan)
-    with pytest.raises(RequirementError, match="the state is locked") as caught:
-        terraform.plan(plan)
-    (advice,) = [part for part in str(caught.value).split("`") if "force-unlock" in part]
-    program, *arguments, lock = advice.split()
-    subprocess.run([shutil.which(program), *arguments, "-force", lock], check=True, capture_output=True)
-    assert terraform.plan(plan).changes
 
 
 def test_an_old_terraform_is_refused_before_it_sees_the_stacks(trial, tmp_path, monkeypatch):
@@ -413,11 +170,11 @@ def test_nothing_is_destroyed_without_the_environments_name(made, tmp_path, monk
         assert code == 1
         assert "- destroy  terraform_data.job" in out
         assert message in err
-    assert _names(tmp_path, "workspace") == ["job"]
+    assert names_in(tmp_path, "workspace") == ["job"]
     monkeypatch.setattr(sys, "stdin", io.StringIO("dev\n"))
     assert made("destroy", "--stack", "workspace")[0] == 0
-    assert _names(tmp_path, "workspace") == []
-    assert _names(tmp_path) == ["base"]
+    assert names_in(tmp_path, "workspace") == []
+    assert names_in(tmp_path) == ["base"]
 
 
 def test_the_stack_that_holds_the_data_goes_only_where_that_is_said(made, tmp_path):
@@ -427,11 +184,11 @@ def test_the_stack_that_holds_the_data_goes_only_where_that_is_said(made, tmp_pa
     code, _, err = made("destroy", "--auto-approve", "--include-data", "--stack", "infra")
     assert code == 2
     assert "still made, and nothing could reach it afterwards" in err
-    assert (_names(tmp_path), _names(tmp_path, "workspace")) == (["base"], ["job"])
+    assert (names_in(tmp_path), names_in(tmp_path, "workspace")) == (["base"], ["job"])
     code, out, _ = made("destroy", "--auto-approve", "--include-data", "--json")
     assert code == 0
     assert [one["stack"] for one in json.loads(out)["destroyed"]] == ["workspace", "infra"]
-    assert (_names(tmp_path), _names(tmp_path, "workspace")) == ([], [])
+    assert (names_in(tmp_path), names_in(tmp_path, "workspace")) == ([], [])
 
 
 def test_the_complete_example_from_its_file_to_its_end(shell, tmp_path):
@@ -468,9 +225,9 @@ def test_what_a_lock_keeps_is_not_destroyed(shell, tmp_path):
     write_config(folder, LOCAL_STATE | {"variables.infra.lock_enabled": "true"})
     for command in ("init", "plan", "create"):
         assert shell(command, folder, *options)[0] == 0
-    before = _state(tmp_path)
+    before = state_of(tmp_path)
     code, _, err = shell("destroy", folder, *options, "--include-data", "--auto-approve")
     assert code == 1
     assert "azurerm_management_lock.storage[0] keeps the data from being destroyed" in err
     assert "lock_enabled = false under [variables.infra]" in err
-    assert _state(tmp_path) == before
+    assert state_of(tmp_path) == before

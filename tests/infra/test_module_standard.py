@@ -13,7 +13,7 @@ from tests.infra.module_files import example_names, module_names, named_blocks, 
 from tests.infra.prepared import Prepared
 from tests.infra.providers import Providers
 from tests.infra.stand_in.facts import PROVIDERS, load
-from tests.infra.terraform_runs import MODULES, ROOT, Terraform
+from tests.infra.terraform_runs import MODULES, ROOT, Terraform, told
 
 pytestmark = pytest.mark.infra
 
@@ -138,7 +138,7 @@ def stack_item(folder: str) -> Any:
 
 @pytest.mark.parametrize("folder", [stack_item(folder) for folder in [*ALL, *STACKS]])
 def test_terraform_finds_nothing_wrong(folder: str, prepared: Prepared) -> None:
-    assert [item.text for item in prepared.diagnostics(folder)] == []
+    assert [told(item) for item in prepared.diagnostics(folder)] == []
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 from tests.infra.providers import NoProvidersError, Providers, chosen_providers
-from tests.infra.terraform_runs import MODULES, Terraform, TerraformRunError, copied_modules
+from tests.infra.terraform_runs import MODULES, Terraform, TerraformRunError, copied_modules, told
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
 def _validate(terraform: Terraform) -> int:
     found = terraform.validate()
     for item in found:
-        print(item.text)
+        print(told(item))
     return _ended(wrong=any(item.severity == "error" for item in found))
 
 
@@ -48,7 +48,7 @@ def _test(terraform: Terraform) -> int:
         print(f"{status:<5} {file} {run}")
     for (file, run), found in report.diagnostics.items():
         for item in found:
-            print(f"{file} {run}: {item.text}")
+            print(f"{file} {run}: {told(item)}")
     return _ended(wrong=not report.status or set(report.status.values()) != {"pass"})
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import venv
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ def update():
 
 @pytest.fixture
 def suite(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "ci")  # where it finds its sibling, as when it is run
     return _script("suite")
 
 
@@ -100,8 +102,8 @@ def test_the_suite_is_installed_once_and_again_when_something_changed(suite, tmp
     (root / "pyproject.toml").write_text(project.format("a", 1), encoding="utf-8")
     suite.CONSTRAINTS.write_text("one==1\n", encoding="utf-8")
     calls = []
-    monkeypatch.setattr(suite.venv.EnvBuilder, "create", lambda _, place: Path(place).mkdir(exist_ok=True))
-    monkeypatch.setattr(suite.subprocess, "run", lambda command, **_: calls.append(command))
+    monkeypatch.setattr(venv.EnvBuilder, "create", lambda _, place: Path(place).mkdir(exist_ok=True))
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: calls.append(command))
 
     assert [suite.main([str(folder)]) for _ in range(2)] == [0, 0]
     assert len(calls) == 1
@@ -115,13 +117,14 @@ def test_the_suite_is_installed_once_and_again_when_something_changed(suite, tmp
     assert len(calls) == 3
 
     def broken(command, **_):
-        raise suite.subprocess.CalledProcessError(7, command)
+        raise subprocess.CalledProcessError(7, command)
 
     suite.CONSTRAINTS.write_text("one==3\n", encoding="utf-8")
-    monkeypatch.setattr(suite.subprocess, "run", broken)
+    monkeypatch.setattr(subprocess, "run", broken)
     assert suite.main([str(folder)]) == 1
     assert "pip ended with exit code 7" in capsys.readouterr().err
-    assert not suite.up_to_date(folder), "a broken installation must not be taken for a whole one"
+    up_to_date = sys.modules["tool_environment"].up_to_date
+    assert not up_to_date(folder, wanted=suite.stamp()), "a broken installation must not be taken for a whole one"
 
 
 def test_sizes_are_sorted_and_summed(capsys):

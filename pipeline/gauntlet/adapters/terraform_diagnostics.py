@@ -75,7 +75,7 @@ def diagnostics(output: str, errors: str) -> tuple[Diagnostic, ...]:
     """
     found = [message["diagnostic"] for message in messages(output) if message.get("type") == "diagnostic"]
     if found:
-        return tuple(_diagnostic(one) for one in found)
+        return tuple(diagnostic_of(one) for one in found)
     plain = _COLOUR.sub("", _FRAME.sub("", _COLOUR.sub("", errors)))
     match = _PLAIN_ERROR.search(plain)
     if match:
@@ -83,7 +83,8 @@ def diagnostics(output: str, errors: str) -> tuple[Diagnostic, ...]:
     return (Diagnostic("error", plain.strip()),) if plain.strip() else ()
 
 
-def _diagnostic(found: Mapping[str, Any]) -> Diagnostic:
+def diagnostic_of(found: Mapping[str, Any]) -> Diagnostic:
+    """Return the complaint that is one diagnostic of Terraform's JSON."""
     where = found.get("range")
     line = f"{where['filename']}:{where['start']['line']}" if where else ""
     place = ", ".join(part for part in (found.get("address") or "", line) if part)

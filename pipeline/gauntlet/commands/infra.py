@@ -79,7 +79,9 @@ def plan_environment(options: InfraOptions, terminal: Terminal, *, stack: StackN
         # Nothing of a workspace can be planned before it is there: the provider asks it.
         if name == "workspace" and not environment.join():
             if stack is not None:
-                raise InputError(f"{_folder(environment, 'infra')}: not made yet; plan and create stack infra first")
+                raise InputError(
+                    f"{environment.stacks.folder('infra')}: not made yet; plan and create stack infra first"
+                )
             waiting.append(name)
             continue
         documents.append(_plan_stack(environment, name, terminal))
@@ -167,7 +169,7 @@ def create_environment(options: InfraOptions, terminal: Terminal, *, stack: Stac
     notes = {
         # All of them, before the first is applied.
         name: environment.saved(name).require(
-            configuration=environment.stacks.configuration_digest(name), folder=_folder(environment, name)
+            configuration=environment.stacks.configuration_digest(name), folder=environment.stacks.folder(name)
         )
         for name in chosen
     }
@@ -266,7 +268,3 @@ def _text(output: Output) -> str:
     if output.sensitive:
         return "(sensitive: not shown)"
     return output.value if isinstance(output.value, str) else json.dumps(output.value, ensure_ascii=False)
-
-
-def _folder(environment: Environment, name: StackName) -> Path:
-    return environment.stacks.folder(name)

@@ -67,15 +67,11 @@ def gate_plan(files: Sequence[Path], terminal: Terminal, *, options: PlanGateOpt
     twice = sorted({str(file) for file in files if list(files).count(file) > 1})
     if twice:
         raise InputError(f"{', '.join(twice)}: given twice; give each stack's plan once")
-    return gate_plans([_read(file) for file in files], terminal, options=options)
-
-
-def gate_plans(plans: Sequence[Plan], terminal: Terminal, *, options: PlanGateOptions) -> int:
-    """Ask every gate that the plans of one environment have something for; as ``gate_plan``, of plans in memory."""
+    plans = tuple(_read(file) for file in files)
     rules = load_plan_rules(options.rules)
     _require_known(rules)
     environment = PlannedEnvironment(
-        plans=tuple(plans),
+        plans=plans,
         rules=rules,
         names=None if options.problem is None else _names(options.problem),
         entry_points={PACKAGE: _commands_of(PACKAGE)},

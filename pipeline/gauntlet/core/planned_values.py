@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from gauntlet.core.errors import DataError, InputError
 
 Path = tuple[str | int, ...]
+Kind = TypeVar("Kind")
 
 
 class Unknown(Enum):
@@ -128,6 +129,12 @@ class PlannedBlock:
             raise UndeterminedError(f"{self.place(name)} is known only after apply")
         return value
 
+    def _of(self, kind: type[Kind], name: str, *, called: str) -> Kind | None:
+        value = self.value(name)
+        if value is not None and not isinstance(value, kind):
+            raise DataError(f"{self.place(name)} is no {called}")
+        return value
+
     def text(self, name: str) -> str | None:
         """Return a text; None if it is not set.
 
@@ -135,10 +142,7 @@ class PlannedBlock:
             UndeterminedError: If it is known only after apply.
             DataError: If it is no text.
         """
-        value = self.value(name)
-        if not isinstance(value, str | None):
-            raise DataError(f"{self.place(name)} is no text")
-        return value
+        return self._of(str, name, called="text")
 
     def flag(self, name: str) -> bool | None:
         """Return a truth value; None if it is not set.
@@ -147,10 +151,7 @@ class PlannedBlock:
             UndeterminedError: If it is known only after apply.
             DataError: If it is no truth value.
         """
-        value = self.value(name)
-        if not isinstance(value, bool | None):
-            raise DataError(f"{self.place(name)} is no truth value")
-        return value
+        return self._of(bool, name, called="truth value")
 
     def number(self, name: str) -> float | None:
         """Return a number; None if it is not set.
@@ -171,10 +172,7 @@ class PlannedBlock:
             UndeterminedError: If it is known only after apply as a whole.
             DataError: If it is no map.
         """
-        value = self.value(name)
-        if value is not None and not isinstance(value, Mapping):
-            raise DataError(f"{self.place(name)} is no map")
-        return dict(value or {})
+        return dict(self._of(dict, name, called="map") or {})
 
     def items(self, name: str) -> list[Any]:
         """Return a list; empty if it is not set. Its values may be ``UNKNOWN``.
@@ -183,10 +181,7 @@ class PlannedBlock:
             UndeterminedError: If it is known only after apply as a whole.
             DataError: If it is no list.
         """
-        value = self.value(name)
-        if value is not None and not isinstance(value, list):
-            raise DataError(f"{self.place(name)} is no list")
-        return list(value or [])
+        return list(self._of(list, name, called="list") or [])
 
     def blocks(self, name: str) -> tuple[PlannedBlock, ...]:
         """Return the nested blocks of a name, in their order.

@@ -10,7 +10,6 @@ from gauntlet.core.errors import DataError
 from gauntlet.core.planned_clusters import tasks_of
 from gauntlet.core.planned_values import UNKNOWN, PlannedBlock, UndeterminedError
 from gauntlet.core.stage_names import STAGE_NAMES
-from gauntlet.core.terraform_plan import ResourceChange
 from gauntlet.core.verdict import Verdict
 from gauntlet.gates.plan_gate import (
     PlannedEnvironment,
@@ -50,10 +49,9 @@ def normalised(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
-def _tasks(environment: PlannedEnvironment) -> Iterator[tuple[ResourceChange, PlannedBlock]]:
+def _tasks(environment: PlannedEnvironment) -> Iterator[PlannedBlock]:
     for job in environment.planned(JOB):
-        for task in tasks_of(job.block):
-            yield job, task
+        yield from tasks_of(job.block)
 
 
 def _wheel_tasks(job: PlannedBlock) -> Iterator[tuple[PlannedBlock, PlannedBlock]]:
@@ -65,16 +63,22 @@ def _wheel_tasks(job: PlannedBlock) -> Iterator[tuple[PlannedBlock, PlannedBlock
                 yield task, wheel
 
 
+def _wheels(environment: PlannedEnvironment) -> Iterator[PlannedBlock]:
+    """Give what the tasks of all jobs run of this project's wheel."""
+    for job in environment.planned(JOB):
+        yield from (wheel for _, wheel in _wheel_tasks(job.block))
+
+
 def _has_tasks(environment: PlannedEnvironment) -> bool:
     return any(True for _ in _tasks(environment))
 
 
 def _runs_wheel(environment: PlannedEnvironment) -> bool:
-    return any(True for job in environment.planned(JOB) for _ in _wheel_tasks(job.block))
+    return any(True for _ in _wheels(environment))
 
 
 def _runs_stages(environment: PlannedEnvironment) -> bool:
-    return any(_is_stage(wheel) for job in environment.planned(JOB) for _, wheel in _wheel_tasks(job.block))
+    return any(map(_is_stage, _wheels(environment)))
 
 
 @plan_gate(
@@ -99,7 +103,7 @@ def wheel_entry_points_exist(environment: PlannedEnvironment) -> Verdict:
                 yield f"{_named(task)} calls {entry or 'nothing'} of {PACKAGE}, which has {known}"
 
     jobs = environment.planned(JOB)
-    count = sum(1 for job in jobs for _ in _wheel_tasks(job.block))
+    count = sum(1 for _ in _wheels(environment))
     holds = f"tasks that call a command which {PACKAGE} has"
     return concluded(ENTRY_POINTS_EXIST, environment, found_in(jobs, is_missing), count=count, holds=holds)
 
@@ -120,7 +124,7 @@ def wheel_tasks_name_stages(environment: PlannedEnvironment) -> Verdict:
                 yield f"{_named(task)} names {stage or 'no stage'}; the stages are {', '.join(STAGE_NAMES)}"
 
     jobs = environment.planned(JOB)
-    count = sum(_is_stage(wheel) for job in jobs for _, wheel in _wheel_tasks(job.block))
+    count = sum(map(_is_stage, _wheels(environment)))
     holds = "tasks that name a stage which there is"
     return concluded(TASKS_NAME_STAGES, environment, found_in(jobs, names_none), count=count, holds=holds)
 
@@ -147,7 +151,7 @@ def stages_follow_their_order(environment: PlannedEnvironment) -> Verdict:
                     yield f"{job.label}: {later} (task {key}) does not wait for {earlier} (task {keys[earlier][0]})"
 
     jobs = environment.planned(JOB)
-    count = sum(_is_stage(wheel) for job in jobs for _, wheel in _wheel_tasks(job.block))
+    count = sum(map(_is_stage, _wheels(environment)))
     holds = "stages that run after those before them"
     return concluded(STAGES_IN_ORDER, environment, found_in(jobs, is_out_of_order), count=count, holds=holds)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gauntlet.adapters.artefact_copies import require_same_artefact
@@ -12,7 +11,7 @@ from gauntlet.adapters.registry import CHAMPION, STATUS_TAG
 from gauntlet.adapters.target import Target
 from gauntlet.core.champion_history import ChampionHistory
 from gauntlet.core.errors import EvidenceError, InputError, RequirementError
-from gauntlet.core.evidence import OpeningsEvidence
+from gauntlet.core.evidence import Evidence
 from gauntlet.core.promotions import Promotion, faults_of
 from gauntlet.core.results import ModelVersion
 from gauntlet.core.state import State
@@ -85,12 +84,18 @@ def audit(*, target: Target, state: State) -> Audit:
         broken = Finding(str(error), str(champions.ledger.path), _RESTORE_LEDGER)
         return Audit(champions.model, entries=0, versions=len(versions), findings=(broken,))
     history = ChampionHistory(entries)
+    judged = _judged(history)
+    proofs = {entry.evidence: _proof(champions, entry.evidence) for entry in judged}
     findings = (
         *_ledger_findings(champions, history),
         *_alias_findings(champions, history),
         *_version_findings(history, versions),
-        *(finding for entry in _judged(history) for finding in _artefact_findings(champions, entry, versions)),
-        *_opening_findings(champions, history, state),
+        *(
+            found
+            for entry in judged
+            for found in _artefact_findings(champions, entry, versions, proofs[entry.evidence])
+        ),
+        *_opening_findings(state, [proof for proof in proofs.values() if isinstance(proof, Evidence)]),
     )
     return Audit(champions.model, entries=len(entries), versions=len(versions), findings=findings)
 
@@ -139,18 +144,25 @@ def _version_findings(history: ChampionHistory, versions: Versions) -> Iterator[
             yield _tag_finding(number, STATUS_TAG, tags, "by the ledger it never was champion")
 
 
-def _artefact_findings(champions: Champions, entry: Promotion, versions: Versions) -> Iterator[Finding]:
+def _proof(champions: Champions, mark: str) -> Evidence | EvidenceError:
+    try:
+        return champions.evidence.proven(mark)
+    except EvidenceError as error:
+        return error
+
+
+def _artefact_findings(
+    champions: Champions, entry: Promotion, versions: Versions, evidence: Evidence | EvidenceError
+) -> Iterator[Finding]:
     """Yield what is wrong with the evidence of a champion, and with the files and tags that it vouches for."""
     where = f"sequence {entry.sequence}, version {entry.version}"
     if entry.version not in versions:
         yield Finding("the version was champion, and the registry has it no more", where, _JUDGE_ANEW)
         return
     version, tags = versions[entry.version]
-    try:
-        evidence = champions.evidence.proven(entry.evidence)
-    except EvidenceError as error:
+    if isinstance(evidence, EvidenceError):
         file = evidence_path(champions.evidence.folder, entry.evidence)
-        yield Finding(f"{error}; so the files of {where} could not be checked", str(file), _RESTORE_EVIDENCE)
+        yield Finding(f"{evidence}; so the files of {where} could not be checked", str(file), _RESTORE_EVIDENCE)
         return
     if evidence.artefact.digest != entry.artefact_digest:
         yield Finding("the ledger speaks of another artefact than the evidence", where, _RESTORE_LEDGER)
@@ -162,20 +174,14 @@ def _artefact_findings(champions: Champions, entry: Promotion, versions: Version
         yield Finding(str(error), where, _JUDGE_ANEW)
 
 
-def _opening_findings(champions: Champions, history: ChampionHistory, state: State) -> Iterator[Finding]:
+def _opening_findings(state: State, proven: Iterable[Evidence]) -> Iterator[Finding]:
     """Yield whether the ledger of test reads was changed or cut off since a champion was judged; once for all."""
     try:
         reads = read_test_reads(state.test_reads)
-        for opened in _openings(champions, history):
-            require_reads_go_on(reads, count=opened.count, chain=opened.chain)
+        for evidence in proven:
+            require_reads_go_on(reads, count=evidence.openings.count, chain=evidence.openings.chain)
     except (EvidenceError, InputError) as error:
         yield Finding(str(error), str(state.test_reads), _RESTORE_READS)
-
-
-def _openings(champions: Champions, history: ChampionHistory) -> Iterator[OpeningsEvidence]:
-    for mark in dict.fromkeys(entry.evidence for entry in _judged(history)):
-        with suppress(EvidenceError):  # evidence that cannot be proven is a finding of its own
-            yield champions.evidence.proven(mark).openings
 
 
 def _tag_findings(
