@@ -39,6 +39,8 @@ def local_settings(*, jars: Sequence[Path], warehouse: Path, workers: int | None
         # Small data: the defaults (200 shuffle partitions, 50 for Delta's snapshots) cost many seconds here.
         "spark.sql.shuffle.partitions": "2",
         "spark.databricks.delta.snapshotPartitions": "2",
+        # Re-planning while a query runs pays on large tables; here each of many short queries waits for it in vain.
+        "spark.sql.adaptive.enabled": "false",
         "spark.sql.warehouse.dir": str(warehouse),
         "spark.sql.catalogImplementation": "in-memory",
     }
