@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where several processes share the tests, begin with what takes minutes, so that none of it is last."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: not any(item.iter_markers("e2e")) and not any(item.iter_markers("gates")))
+        items.sort(key=lambda item: not any(item.get_closest_marker(tier) for tier in ("e2e", "gates", "remote")))
 
 
 @pytest.fixture(scope="session")

@@ -75,16 +75,18 @@ def test_of_two_clients_that_promote_at_once_one_does_and_goes_on(client, roads,
     done = {name: ended(process) for name, process in running.items()}
     codes = {name: outcome.code for name, outcome in done.items()}
     assert sorted(codes.values()) == [0, 1], done
-    assert client.task("ledger", tmp_path) == [[1, 2, "done"]]
+    # Each client may have made a version before one of them won.
+    ((sequence, version, status),) = ledger = client.task("ledger", tmp_path)
+    assert (sequence, status) == (1, "done")
     (winner,) = (name for name, code in codes.items() if code == 0)
     assert "Traceback" not in "".join(outcome.err for outcome in done.values())
 
     went_on = client.run("run", "--state", states[winner], *options, "--workers", "2", "--json")
     assert went_on.code == 0, went_on.err
-    assert went_on.document["champion"]["version"] == 2
+    assert went_on.document["champion"]["version"] == version
     assert went_on.document["stages"]["score"] == "ran"
     assert client.run("audit", "--state", states[winner], *options).code == 0
-    assert client.task("ledger", tmp_path) == [[1, 2, "done"]]
+    assert client.task("ledger", tmp_path) == ledger
 
 
 def test_moving_the_alias_is_seen_by_a_warm_worker(client, tmp_path):
