@@ -105,14 +105,14 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def start_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Stack]]:
-    """Start stacks with the command; all are stopped in the end."""
+def start_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stack]]:
+    """Start stacks with the command and its options; all are stopped in the end."""
     stacks: list[Stack] = []
 
-    def start() -> Stack:
+    def start(*options: str) -> Stack:
         stack = Stack(State(tmp_path_factory.mktemp("stack")))
         stacks.append(stack)
-        done = stack_command("up", stack, "--workers", "2")
+        done = stack_command("up", stack, "--workers", "2", *options)
         assert done.code == 0, done.err
         return stack
 
@@ -128,7 +128,7 @@ def stack_command(name: str, stack: Stack, *options: str) -> Ended:
 
 
 @pytest.fixture(scope="session")
-def stack(start_stack: Callable[[], Stack]) -> Stack:
+def stack(start_stack: Callable[..., Stack]) -> Stack:
     """The servers that most tests share."""
     return start_stack()
 

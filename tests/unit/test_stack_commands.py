@@ -7,8 +7,9 @@ import pytest
 from gauntlet import cli
 from gauntlet.adapters import stack_servers, stack_view
 from gauntlet.adapters.stack import Stack, StackFile, address
+from gauntlet.adapters.stack_database import with_driver
 from gauntlet.adapters.stack_process import ServerProcess
-from gauntlet.adapters.stack_servers import MlflowServer, Secrets, SparkServer, Storage, with_driver
+from gauntlet.adapters.stack_servers import MlflowServer, Secrets, SparkServer, Storage
 from gauntlet.core.errors import InputError, RequirementError
 from gauntlet.core.state import State
 

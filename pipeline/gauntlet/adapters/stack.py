@@ -22,6 +22,7 @@ from typing import Literal
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from gauntlet.adapters.stack_database import require_database
 from gauntlet.adapters.stack_process import ServerProcess, start_server, wait_until_ready
 from gauntlet.adapters.stack_servers import MlflowServer, Secrets, SparkServer, Storage, free_ports
 from gauntlet.adapters.stack_view import DEFAULT_USER, ServerView, server_view
@@ -175,6 +176,8 @@ class Stack:
         self, options: StackOptions, before: dict[ServerName, ServerProcess], *, up: set[ServerName]
     ) -> StackFile:
         """Start the servers that are not up, at the ports that they had."""
+        if options.database is not None and "mlflow" not in up:
+            require_database(options.database)
         view = server_view(storage=_made(self._storage.root), hidden=self.state.root.resolve(), user=options.user)
         storage = Storage(self._storage.root, owner=view.owner)
         storage.make()

@@ -20,12 +20,12 @@ from pathlib import Path
 from gauntlet.adapters.jars import delta_jars
 from gauntlet.adapters.java import java_program
 from gauntlet.adapters.spark import local_settings
-from gauntlet.core.errors import InputError, RequirementError
+from gauntlet.adapters.stack_database import with_driver
+from gauntlet.core.errors import RequirementError
 
 ADMINISTRATOR = "gauntlet"
 _CONNECT_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
 _ASK_SECONDS = 3.0
-_DRIVERS = ("psycopg2", "psycopg")
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "JAVA_HOME", "PYTHONPATH", "LD_LIBRARY_PATH")
 # Without the cache each request hashes the password anew, which takes longer than what most of them ask for.
 _AUTHENTICATION = """[mlflow]
@@ -253,24 +253,6 @@ class MlflowServer:
     @property
     def _settings(self) -> Path:
         return self.storage.mlflow / "authentication.ini"
-
-
-def with_driver(database: str) -> str:
-    """Return a PostgreSQL address that names its driver: one without it means another with each SQLAlchemy.
-
-    Raises:
-        InputError: If it is no PostgreSQL address.
-        RequirementError: If the driver is not installed.
-    """
-    scheme, _, rest = database.partition("://")
-    dialect, _, driver = scheme.partition("+")
-    if dialect != "postgresql" or not rest:
-        raise InputError(f"--database {scheme}://…: give a PostgreSQL address, postgresql://USER:PASSWORD@HOST/NAME")
-    drivers = (driver,) if driver else _DRIVERS
-    for found in drivers:
-        if importlib.util.find_spec(found) is not None:
-            return f"postgresql+{found}://{rest}"
-    raise RequirementError(f"--database {scheme}://…: {drivers[0]} is not installed; pip install {drivers[0]}-binary")
 
 
 def free_ports(count: int, *, preferred: Sequence[int] = ()) -> tuple[int, ...]:
