@@ -170,6 +170,7 @@ def bare_machine(tmp_path):
 
     put("python3", "exit 0")
     put("java", "echo 'openjdk version \"17.0.9\"' >&2")
+    put("initdb", "exit 0")
     put("apt-get", f'echo "$@" >> {tmp_path}/apt.log')
     return start, put, clone, tmp_path / "apt.log"
 
