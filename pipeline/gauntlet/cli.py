@@ -25,12 +25,30 @@ _common = common_options(state="The folder where runs keep what they make.")
 
 def _problem(command: Command) -> Command:
     """Add the options that choose and change the problem."""
+    one = click.option(
+        "--problem",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="A problem file (TOML); by default the wine problem that ships with the package.",
+    )
+    return one(_circumstances(command))
+
+
+def _problems(command: Command) -> Command:
+    """Add the options that choose and change one problem or several."""
+    several = click.option(
+        "--problem",
+        "problems",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        help="A problem file (TOML), or a folder of them; may be given often. By default the wine problem that ships"
+        " with the package. Each of several problems gets a folder of its name inside the state folder.",
+    )
+    return several(_circumstances(command))
+
+
+def _circumstances(command: Command) -> Command:
+    """Add the options that say where a problem runs, and what of it is replaced."""
     options = (
-        click.option(
-            "--problem",
-            type=click.Path(path_type=Path, dir_okay=False),
-            help="A problem file (TOML); by default the wine problem that ships with the package.",
-        ),
         click.option(
             "--target",
             type=click.Choice(("local", "remote", "databricks")),
@@ -83,24 +101,28 @@ def cli() -> None:
 
 
 @cli.command()
-@_problem
+@_problems
 @_common
 @click.option("--until", "last", type=_stage_choice, default=STAGE_NAMES[-1], help="Stop after this stage.")
 @click.option("--from", "first", type=_stage_choice, help="Redo this stage and all after it, done or not.")
 @click.option("--fresh", is_flag=True, help="Redo all stages, done or not.")
 @click.option("--dry-run", is_flag=True, help="Say what would run and why, and do nothing.")
-def run(last: str, first: str | None, fresh: bool, dry_run: bool, **options: Any) -> int:
+def run(problems: tuple[Path, ...], last: str, first: str | None, *, fresh: bool, dry_run: bool, **options: Any) -> int:
     """Walk the whole road: from the data to a promoted model, a scored table and a report.
 
     Stages whose inputs did not change since they were done are not done again.
     """
+    from gauntlet.commands.many_roads import run_many_roads  # noqa: PLC0415 - keeps --help fast
     from gauntlet.commands.opening import Steps  # noqa: PLC0415 - keeps --help fast
     from gauntlet.commands.road import run_road  # noqa: PLC0415 - keeps --help fast
 
     first = STAGE_NAMES[0] if fresh else first
     if first is not None and STAGE_NAMES.index(first) > STAGE_NAMES.index(last):
         raise InputError(f"--from {first} comes after --until {last}; there would be nothing to do")
-    return run_road(*_road(options), Steps(first=first, last=last), dry_run=dry_run)
+    steps = Steps(first=first, last=last)
+    if len(problems) > 1 or any(problem.is_dir() for problem in problems):
+        return run_many_roads(*_road(options), steps, problems=problems, dry_run=dry_run)
+    return run_road(*_road(options | {"problem": next(iter(problems), None)}), steps, dry_run=dry_run)
 
 
 @cli.command()

@@ -14,6 +14,8 @@ from cryptography.x509.oid import NameOID
 
 from gauntlet.adapters.environment import examine
 from gauntlet.adapters.remote_settings import MLFLOW_VARIABLE, SPARK_VARIABLE, RemoteSettings, remote_settings
+from gauntlet.adapters.stack import StackFile
+from gauntlet.adapters.stack_process import ServerProcess
 from gauntlet.adapters.stack_servers import free_ports
 from gauntlet.core.errors import InputError, RequirementError
 from gauntlet.core.state import State
@@ -95,6 +97,22 @@ def test_nobody_says_where_the_servers_are(tmp_path):
     with pytest.raises(RequirementError, match="gauntlet stack up"):
         remote_settings(State(tmp_path))
     assert not list(tmp_path.iterdir())
+
+
+def test_the_stack_is_that_of_the_folder_or_of_the_one_that_it_lies_in(tmp_path):
+    def started(folder, port):
+        process = ServerProcess(process=2**22 + 1, started="1", port=port, log=folder / "log")
+        kept = StackFile(servers={"spark": process, "mlflow": process}, user="nobody", database="own")
+        (folder / "stack").mkdir(parents=True)
+        (folder / "stack" / "stack.json").write_text(kept.model_dump_json(), encoding="utf-8")
+        (folder / "stack" / "secrets.json").write_text('{"password": "p", "token": "t"}', encoding="utf-8")
+
+    started(tmp_path, 1)
+    assert remote_settings(State(tmp_path / "wine")).spark.endswith(":1")
+    started(tmp_path / "churn", 2)
+    assert remote_settings(State(tmp_path / "churn")).spark.endswith(":2")
+    with pytest.raises(RequirementError, match="gauntlet stack up"):
+        remote_settings(State(tmp_path / "one" / "two"))
 
 
 @pytest.mark.parametrize(

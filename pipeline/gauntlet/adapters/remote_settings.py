@@ -78,6 +78,9 @@ class RemoteSettings:
 def remote_settings(state: State) -> RemoteSettings:
     """Return where the servers are.
 
+    Without the variables they are the stack of the state folder or, where it has none, of the folder that it lies in:
+    each of several problems has a folder inside the state folder whose stack they share.
+
     Raises:
         InputError: If an address is none that can be used.
         RequirementError: If nobody says where they are.
@@ -94,7 +97,8 @@ def _of_stack(state: State) -> RemoteSettings:
     from gauntlet.adapters.stack import Stack, address  # noqa: PLC0415 - only where no address is given
     from gauntlet.adapters.stack_servers import credentials  # noqa: PLC0415
 
-    stack = Stack(state)
+    stacks = (Stack(folder) for folder in (state, State(state.root.resolve().parent)))
+    stack = next((stack for stack in stacks if stack.known() is not None), Stack(state))
     known, secrets = stack.known(), stack.secrets()
     if known is None or secrets is None:
         raise RequirementError(f"target remote: nobody says where its servers are; {_HOW}")

@@ -27,14 +27,39 @@ if TYPE_CHECKING:
 
 def run_road(options: RoadOptions, terminal: Terminal, steps: Steps, *, dry_run: bool = False) -> int:
     """Run the stages of a problem, or say what would run."""
+    document = planned(options, terminal, steps) if dry_run else walked(options, terminal, steps)
+    if terminal.machine:
+        terminal.document(document)
+    return int(document.get("exit_code", ExitCode.DONE))
+
+
+def walked(options: RoadOptions, terminal: Terminal, steps: Steps) -> dict[str, Any]:
+    """Run the stages of a problem, tell people how it ended, and return the documented summary.
+
+    Raises:
+        GauntletError: If a stage cannot do its work.
+    """
     with opened_road(options, terminal, steps) as (road, run_folder):
-        if dry_run:
-            return _show_plan(road, terminal)
-        return _walk(road, run_folder, terminal)
+        document = _walk(road, run_folder)
+        _conclude(document, terminal)
+    return document
 
 
-def _walk(road: Road, run_folder: Path, terminal: Terminal) -> int:
-    """Run the road, keep the summary, and show it."""
+def planned(options: RoadOptions, terminal: Terminal, steps: Steps) -> dict[str, Any]:
+    """Return what would run and why, and show it to people; nothing is done.
+
+    Raises:
+        GauntletError: If the road cannot be opened.
+    """
+    with opened_road(options, terminal, steps) as (road, _):
+        plan = road.plan()
+        if not terminal.machine:
+            terminal.table(("stage", "", "why"), [(p.name, p.state, p.reason) for p in plan])
+    return {"stages": [{"name": p.name, "state": p.state, "reason": p.reason} for p in plan]}
+
+
+def _walk(road: Road, run_folder: Path) -> dict[str, Any]:
+    """Run the road, keep the summary, and return it."""
     outcome = road.run()
     document = summary(road.problem, outcome.results)
     written = outcome.results.get("report")
@@ -49,10 +74,7 @@ def _walk(road: Road, run_folder: Path, terminal: Terminal) -> int:
     }
     keys = {report.name: report.key for report in outcome.stages if report.key}
     write_atomically(run_folder / "summary.json", json.dumps(document | {"keys": keys}, indent=2, ensure_ascii=False))
-    if terminal.machine:
-        terminal.document(document)
-    _conclude(document, terminal)
-    return int(document["exit_code"])
+    return document
 
 
 def _conclude(document: dict[str, Any], terminal: Terminal) -> None:
@@ -71,15 +93,6 @@ def _conclude(document: dict[str, Any], terminal: Terminal) -> None:
         )
     if document["report"]:
         terminal.say(f"Report: {document['report']}")
-
-
-def _show_plan(road: Road, terminal: Terminal) -> int:
-    plan = road.plan()
-    if terminal.machine:
-        terminal.document({"stages": [{"name": p.name, "state": p.state, "reason": p.reason} for p in plan]})
-    else:
-        terminal.table(("stage", "", "why"), [(p.name, p.state, p.reason) for p in plan])
-    return ExitCode.DONE
 
 
 def show_environment(*, state: Path, target: TargetName, machine: bool, quiet: bool) -> int:
