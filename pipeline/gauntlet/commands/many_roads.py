@@ -2,8 +2,8 @@
 
 They run one after the other. Spark would take them at once, but the address of MLflow, the redirection of what
 libraries print and the settings of the session belong to the whole process, so that two at once could write into each
-other's folders. What a problem cannot do to another: each has a folder, a lock, a registry and a ledger of its own, and
-an error ends its own road only.
+other's folders. Each has a state folder of its own with a lock, on target ``local`` with its registry and its ledger
+too, and an error ends its own road only.
 """
 
 from __future__ import annotations
