@@ -80,13 +80,14 @@ def test_it_holds_the_problem_the_suites_and_the_type_marker(names):
         assert f"gauntlet/suites/{suite}.json" in names
 
 
-def test_it_asks_for_spark_in_its_extra_only(dist_info):
+def test_it_asks_for_spark_in_extras_only(dist_info):
     metadata = email.message_from_string(dist_info("METADATA"))
     required = metadata.get_all("Requires-Dist")
     spark = [line for line in required if line.lower().startswith(("pyspark", "delta", "databricks"))]
-    assert len(spark) == 2
-    assert all(line.endswith("extra == 'local'") for line in spark)
-    assert set(metadata.get_all("Provides-Extra")) == {"local", "pytest", "infra", "serve", "notebook", "fast", "dev"}
+    assert len(spark) == 4
+    assert all(line.endswith(("extra == 'local'", "extra == 'stack'")) for line in spark)
+    extras = {"local", "stack", "pytest", "infra", "serve", "notebook", "fast", "dev"}
+    assert set(metadata.get_all("Provides-Extra")) == extras
     assert any(line.startswith("hyperopt") for line in required), "newer clusters do not have it"
     assert not any("@" in line.split(";")[0] for line in required)
 
