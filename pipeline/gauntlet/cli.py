@@ -10,7 +10,8 @@ import click
 
 from gauntlet import __version__
 from gauntlet.cli_infra import infra
-from gauntlet.cli_options import Command, common_options
+from gauntlet.cli_options import Command, common_options, problem_option, settings_option, target_option
+from gauntlet.cli_serve import serve
 from gauntlet.cli_stack import stack
 from gauntlet.core.errors import ExitCode, GauntletError, InputError
 from gauntlet.core.stage_names import STAGE_NAMES
@@ -25,12 +26,7 @@ _common = common_options(state="The folder where runs keep what they make.")
 
 def _problem(command: Command) -> Command:
     """Add the options that choose and change the problem."""
-    one = click.option(
-        "--problem",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="A problem file (TOML); by default the wine problem that ships with the package.",
-    )
-    return one(_circumstances(command))
+    return problem_option(_circumstances(command))
 
 
 def _problems(command: Command) -> Command:
@@ -49,24 +45,10 @@ def _problems(command: Command) -> Command:
 def _circumstances(command: Command) -> Command:
     """Add the options that say where a problem runs, and what of it is replaced."""
     options = (
-        click.option(
-            "--target",
-            type=click.Choice(("local", "remote", "databricks")),
-            default="local",
-            envvar="GAUNTLET_TARGET",
-            show_default=True,
-            show_envvar=True,
-            help="Where Spark, the tables and MLflow are.",
-        ),
+        target_option(help="Where Spark, the tables and MLflow are."),
         click.option("--protocol", type=click.Choice(("honest", "notebook")), help="Replaces split.protocol."),
         click.option("--seed", type=click.IntRange(min=0), help="Replaces the problem's seed."),
-        click.option(
-            "--set",
-            "settings",
-            metavar="KEY=VALUE",
-            multiple=True,
-            help="Replace one value of the problem, by dotted key: --set sweep.trials=24. May be given often.",
-        ),
+        settings_option,
         click.option("--no-synthetic", is_flag=True, help="Fail rather than use generated data."),
         click.option("--workers", type=click.IntRange(min=1), help="Spark's worker threads; by default one a core."),
         click.option(
@@ -296,6 +278,7 @@ def ui(**options: Any) -> int:
 
 
 cli.add_command(infra)
+cli.add_command(serve)
 cli.add_command(stack)
 
 

@@ -1,4 +1,4 @@
-"""This module provides the options that every command has. What it imports, ``gauntlet --help`` waits for."""
+"""This module provides the options that several commands have. What it imports, ``gauntlet --help`` waits for."""
 
 from __future__ import annotations
 
@@ -9,6 +9,36 @@ from typing import Any, TypeVar
 import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+problem_option = click.option(
+    "--problem",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A problem file (TOML); by default the wine problem that ships with the package.",
+)
+settings_option = click.option(
+    "--set",
+    "settings",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Replace one value of the problem, by dotted key: --set sweep.trials=24. May be given often.",
+)
+
+
+def target_option(*, help: str) -> Callable[[Command], Command]:
+    """Return what adds the option that chooses the target.
+
+    Args:
+        help: What the target decides.
+    """
+    return click.option(
+        "--target",
+        type=click.Choice(("local", "remote", "databricks")),
+        default="local",
+        envvar="GAUNTLET_TARGET",
+        show_default=True,
+        show_envvar=True,
+        help=help,
+    )
 
 
 def common_options(*, state: str) -> Callable[[Command], Command]:

@@ -13,12 +13,14 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.end_to_end import end_to_end
 from tests.benchmarks.false_promotions import false_promotions
 from tests.benchmarks.promotion_proofs import evidence_flips, whole_promotions
 from tests.benchmarks.promotion_races import promotion_races
+from tests.benchmarks.serving import serving
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "end_to_end": lambda asked: end_to_end(asked.repeats),
@@ -26,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "evidence_flips": lambda asked: evidence_flips(asked.flips),
     "whole_promotions": lambda asked: whole_promotions(asked.promotions),
     "promotion_races": lambda asked: promotion_races(asked.races),
+    "serving": lambda asked: serving(asked.turns, asked.state),
 }
 
 
@@ -38,6 +41,8 @@ def main() -> int:
     parser.add_argument("--races", type=_count, default=20_000, help="races for the ledger (default 20000)")
     parser.add_argument("--promotions", type=_count, default=200, help="whole promotions raced (default 200)")
     parser.add_argument("--flips", type=_count, default=500, help="bytes flipped, one at a time (default 500)")
+    parser.add_argument("--turns", type=_count, default=3, help="turns of load on each server (default 3)")
+    parser.add_argument("--state", type=Path, help="state folder of the champion to serve (default: one made for it)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     asked = parser.parse_args()
     names = tuple(BENCHMARKS) if asked.name == "all" else (asked.name,)

@@ -59,7 +59,21 @@ class ProbabilityModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined,
         """
         if len(model_input) == 0:
             return np.empty(0, dtype=np.float64)
-        return np.asarray(self._positive(self._matrix(model_input)), dtype=np.float64)
+        return self.predict_matrix(self._matrix(model_input))
+
+    @property
+    def number_columns(self) -> tuple[str, ...] | None:
+        """The features in the order of the matrix's columns; None where texts are among them, which take several."""
+        numbers = all(column["kind"] == "number" for column in self._columns)
+        return tuple(column["name"] for column in self._columns) if numbers else None
+
+    def predict_matrix(self, matrix: np.ndarray) -> np.ndarray:
+        """Return the probability of the positive class, one float64 a row; whoever serves it may skip the frame.
+
+        Args:
+            matrix: At least one row of float32, NaN where a number is missing.
+        """
+        return np.asarray(self._positive(matrix), dtype=np.float64)
 
     def _of_forest(self, matrix: np.ndarray) -> np.ndarray:
         probability: np.ndarray = self._model.predict_proba(matrix)[:, 1]

@@ -1,0 +1,195 @@
+"""This module provides the answer to a request for predictions, in MLflow's scoring protocol.
+
+Whatever the quick way does not take goes through MLflow's own parser and its enforcement of the signature, so that this
+server accepts and refuses what ``mlflow models serve`` does.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from mlflow.exceptions import MlflowException
+from mlflow.pyfunc import scoring_server
+from numpy.typing import NDArray
+
+from gauntlet.serving.quick_answers import QuickAnswers
+from gauntlet.serving.refusals import Refusal, bad_request, reason_of, too_large, with_column
+
+if TYPE_CHECKING:
+    from mlflow.pyfunc import PyFuncModel
+    from mlflow.types import Schema
+
+JSON = "application/json"
+CSV = "text/csv"
+
+# How clients write the type of JSON that is taken the quick way.
+_PLAIN_JSON = frozenset({JSON, f"{JSON}; charset=utf-8", f"{JSON};charset=utf-8", f"{JSON}; charset=UTF-8"})
+
+Way = Literal["quick", "mlflow"]
+
+# MLflow's own answer to a request; it has no type hints.
+_invocations: Any = scoring_server.invocations
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a request is answered with.
+
+    Attributes:
+        content: The body.
+        rows: How many rows were asked about.
+        way: How the answer was come by.
+        status: The HTTP status.
+        media_type: The body's type.
+    """
+
+    content: bytes
+    rows: int
+    way: Way
+    status: int = 200
+    media_type: str = JSON
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """One model, and the ways to ask it.
+
+    Attributes:
+        model: The model as MLflow loaded it.
+        schema: What it takes.
+        quick: The quick way; None if there is none.
+    """
+
+    model: PyFuncModel
+    schema: Schema | None
+    quick: QuickAnswers | None
+
+    @classmethod
+    def of(cls, model: Any) -> Scoring:
+        """Return the ways to ask a model.
+
+        Args:
+            model: The model as MLflow loaded it.
+        """
+        return cls(model, model.metadata.get_input_schema(), QuickAnswers.of(model))
+
+    def quick_reply(self, body: bytes, content_type: str | None, *, maximum_rows: int) -> Reply | None:
+        """Return the answer to a request that can go the quick way; None for every other.
+
+        Args:
+            body: Its body.
+            content_type: Its type, as the client says.
+            maximum_rows: How many rows it may ask about.
+
+        Raises:
+            Refusal: If it is no JSON object.
+        """
+        if self.quick is None or content_type not in _PLAIN_JSON:
+            return None
+        return self._quickly(_parsed(body), maximum_rows)
+
+    def reply(self, body: bytes, content_type: str | None, *, maximum_rows: int) -> Reply:
+        """Return the answer to any request.
+
+        Args:
+            body: Its body.
+            content_type: Its type, as the client says.
+            maximum_rows: How many rows it may ask about.
+
+        Raises:
+            Refusal: If it is not answered.
+        """
+        if content_type is None:
+            raise Refusal(415, "BAD_REQUEST", f"the request has no Content-Type; send {JSON} or {CSV}")
+        media_type = content_type.partition(";")[0].strip()
+        if media_type != JSON:
+            text = body.decode("utf-8", errors="replace") if media_type == CSV else ""
+            return self._through_mlflow(body, content_type, asked=text, maximum_rows=maximum_rows)
+        document = _parsed(body)
+        found = self._quickly(document, maximum_rows) if content_type in _PLAIN_JSON else None
+        return found or self._through_mlflow(document, content_type, asked=document, maximum_rows=maximum_rows)
+
+    def _quickly(self, document: dict[str, Any], maximum_rows: int) -> Reply | None:
+        if self.quick is None or _rows_of(document) > maximum_rows:
+            return None
+        found = self.quick.predictions(document)
+        return None if found is None else Reply(_content(found), len(found), "quick")
+
+    def _through_mlflow(
+        self, data: bytes | dict[str, Any], content_type: str, *, asked: dict[str, Any] | str, maximum_rows: int
+    ) -> Reply:
+        model = _CountingModel(self.model, maximum_rows)
+        try:
+            done = _invocations(data, content_type, model, self.schema)
+        except _TooManyRows:
+            raise too_large(
+                f"{model.rows} rows were sent, and {maximum_rows} are allowed; send fewer at once"
+            ) from None
+        except MlflowException as error:
+            raise self._refusal(error, asked) from None
+        if done.status >= 400:
+            raise Refusal(done.status, "BAD_REQUEST", done.response)
+        return Reply(done.response.encode(), model.rows, "mlflow", done.status, done.mimetype)
+
+    def _refusal(self, error: MlflowException, asked: dict[str, Any] | str) -> Refusal:
+        reason = with_column(reason_of(error.message), self.schema, asked)
+        answer: Any = error
+        return Refusal(answer.get_http_status_code(), str(answer.error_code), reason)
+
+
+class _TooManyRows(MlflowException):  # MLflow's own errors pass through its server as they are
+    """A request asks about more rows than it may."""
+
+
+class _CountingModel:
+    """A model that counts the rows it is asked about, between MLflow's parser and the enforcement of the signature."""
+
+    def __init__(self, model: PyFuncModel, maximum_rows: int) -> None:
+        self.metadata = model.metadata
+        self.rows = 0
+        self._model = model
+        self._maximum = maximum_rows
+
+    def predict(self, data: Any, params: dict[str, Any] | None = None) -> Any:
+        """Return the model's predictions."""
+        self.rows = _length(data)
+        if self.rows > self._maximum:
+            raise _TooManyRows("too many rows")
+        return self._model.predict(data, params=params)
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    """Return a body's JSON object."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        reason = str(error)[:100] if isinstance(error, json.JSONDecodeError) else type(error).__name__
+        raise bad_request(f"the body is no valid JSON ({reason})") from None
+    if not isinstance(document, dict):
+        raise bad_request(f"{scoring_server.REQUIRED_INPUT_FORMAT}; it is {_kind(document)}")
+    return document
+
+
+def _kind(value: Any) -> str:
+    return "a list" if isinstance(value, list) else f"of type {type(value).__name__}"
+
+
+def _rows_of(document: dict[str, Any]) -> int:
+    """Return how many rows a request for the quick way has."""
+    table = document.get("dataframe_split")
+    rows = table.get("data") if isinstance(table, dict) else document.get("dataframe_records")
+    return len(rows) if isinstance(rows, list) else 0
+
+
+def _length(data: Any) -> int:
+    """Return how many rows MLflow's parser has found."""
+    if isinstance(data, dict):
+        return max((len(values) for values in data.values() if isinstance(values, list) or np.ndim(values)), default=1)
+    return len(data) if hasattr(data, "__len__") else 1
+
+
+def _content(predictions: NDArray[np.float64]) -> bytes:
+    return json.dumps({"predictions": predictions.tolist()}).encode()
