@@ -181,8 +181,7 @@ class World:
     def versions(self) -> dict[int, dict[str, str]]:
         """Return the tags of all versions, by number."""
         registry = self.registry
-        found = registry.tracking.client.search_model_versions(f"name='{registry.name}'")
-        return {int(version.version): dict(version.tags) for version in found}
+        return {version.version: tags for version, tags in registry.versions()}
 
     def written_down(self) -> Any:
         """Return what registry and ledger show, without what says only when and who."""

@@ -25,7 +25,7 @@ def test_a_profile_lets_in(workspace, signed_out, tmp_path):
     settings = databricks_settings()
     assert (settings.user(), settings.cluster, settings.serverless) == (USER, "0101-1", False)
     signed_out.setenv("DATABRICKS_CONFIG_PROFILE", "beer")
-    with pytest.raises(RequirementError, match="no workspace to log in to .*has no beer profile"):
+    with pytest.raises(RequirementError, match=r"no workspace to log in to .*has no beer profile"):
         databricks_settings()
 
 
@@ -61,7 +61,7 @@ def test_nobody_saying_where_it_is_is_one_sentence(signed_out):
 
 def test_a_host_that_does_not_answer_is_one_sentence(signed_in):
     signed_in.setenv("DATABRICKS_HOST", "http://127.0.0.1:9")
-    with pytest.raises(RequirementError, match="http://127.0.0.1:9: no answer when asked who asks"):
+    with pytest.raises(RequirementError, match=r"http://127\.0\.0\.1:9: no answer when asked who asks"):
         databricks_settings(retry_seconds=1).user()
 
 

@@ -76,7 +76,8 @@ class DatabricksSettings:
             raise self._explained(error, what) from error
 
     def _explained(self, error: Exception, what: str) -> RequirementError:
-        from databricks.sdk.errors import DatabricksError, PermissionDenied, Unauthenticated  # noqa: PLC0415
+        from databricks.sdk.errors import PermissionDenied, Unauthenticated  # noqa: PLC0415 - see above
+        from databricks.sdk.errors.base import DatabricksError  # noqa: PLC0415
 
         reason = _short(error)
         # The SDK says of a refused OAuth login only what the login's own answer said.
@@ -94,7 +95,7 @@ class DatabricksSettings:
         if isinstance(error, DatabricksError) and error.error_code:
             return RequirementError(f"{self.host}: could not be asked {what} ({error.error_code}: {reason})")
         return RequirementError(
-            f"{self.host}: no answer when asked {what} ({type(error).__name__}: {reason}); see that the address is right"
+            f"{self.host}: no answer when asked {what} ({type(error).__name__}: {reason}); see that the host is right"
         )
 
 
