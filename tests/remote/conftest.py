@@ -18,7 +18,6 @@ from gauntlet.adapters.remote_settings import MLFLOW_VARIABLE, SPARK_VARIABLE
 from gauntlet.adapters.stack import Stack
 from gauntlet.adapters.stack_servers import credentials
 from gauntlet.core.state import State
-from tests.workspace_stand_in.server import Workspace, started
 
 _SECONDS = 500
 
@@ -87,32 +86,6 @@ def ended(process: subprocess.Popen[str]) -> Ended:
         process.kill()
         raise
     return Ended(process.returncode, out, err)
-
-
-@pytest.fixture(scope="session")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    """The stand-in for a Databricks workspace."""
-    with started(Workspace(tmp_path_factory.mktemp("workspace"))) as workspace:
-        yield workspace
-
-
-@pytest.fixture
-def signed_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    """An environment that leads to no workspace."""
-    for name in [name for name in os.environ if name.startswith(("DATABRICKS_", "ARM_", "MLFLOW_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(tmp_path / "no-profiles"))
-    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    monkeypatch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    return monkeypatch
-
-
-@pytest.fixture
-def signed_in(workspace: Workspace, signed_out: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """An environment that leads to the stand-in and is let in."""
-    for name, value in workspace.environment.items():
-        signed_out.setenv(name, value)
-    return signed_out
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 from tests.workspace_stand_in.answers import Answer, Refusal, Request, document
 from tests.workspace_stand_in.files import Files
+from tests.workspace_stand_in.jobs import Jobs
 from tests.workspace_stand_in.models import Models
 from tests.workspace_stand_in.tracking import Tracking
 from tests.workspace_stand_in.tree import Tree
@@ -38,6 +39,7 @@ class Workspace:
         schema: The schema that there is, ``CATALOG.SCHEMA``.
         calls: What was asked, method and path, in order.
         tokens: The tokens that open it.
+        host: Its address, once it is served.
     """
 
     folder: Path
@@ -51,12 +53,16 @@ class Workspace:
         self.files = Files((f"/Volumes/{self.schema.replace('.', '/')}/files",))
         self.models = Models(self.schema, self.files)
         self.tracking = Tracking(self.folder, self.tree)
+        self.jobs = Jobs()
+        self.clusters: dict[str, str] = {}
         self.parts: list[Part] = [
             self._identity,
             self.tree.answer,
             self.files.answer,
             self.models.answer,
             self.tracking.answer,
+            self.jobs.answer,
+            self._cluster,
         ]
 
     @property
@@ -77,6 +83,14 @@ class Workspace:
         if request.path != "/api/2.0/preview/scim/v2/Me":
             return None
         return document({"id": "42", "userName": request.user, "displayName": "Wine pipeline", "active": True})
+
+    def _cluster(self, request: Request) -> Answer | None:
+        if request.path != "/api/2.1/clusters/get":
+            return None
+        identifier = request.query["cluster_id"]
+        if identifier not in self.clusters:
+            raise Refusal(400, "INVALID_PARAMETER_VALUE", f"Cluster {identifier} does not exist")
+        return document({"cluster_id": identifier, "spark_version": self.clusters[identifier], "state": "RUNNING"})
 
     def require_credentials(self, headers: Mapping[str, str]) -> str:
         """Return whose credentials a request came with; the workspace looks at them before anything else."""
