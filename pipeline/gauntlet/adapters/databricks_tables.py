@@ -105,13 +105,13 @@ class UnityTables:
         return self.spark().sql(f"SELECT * FROM {full_name} VERSION AS OF {version}")  # noqa: S608 - checked, see Names
 
     def _present(self, table: TableRef) -> dict[str, tuple[str, int]]:
-        from pyspark.errors import AnalysisException, PySparkException  # noqa: PLC0415 - imported where Spark is
+        from pyspark.errors import AnalysisException  # noqa: PLC0415 - imported where Spark is
 
         try:
             return self._files(table)
         except AnalysisException:
             return {}  # no such table or version
-        except PySparkException as error:
+        except Exception as error:  # in a job it is py4j's, from outside Spark Connect's
             if any(word in str(error) for word in _UNREADABLE):
                 return {}
             raise
