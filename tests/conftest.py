@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from gauntlet.core.problem import Problem
 from gauntlet.core.problem_file import load_problem
 from gauntlet.core.state import State
 from gauntlet.stages.context import StageContext
+from tests.workspace_stand_in.server import Workspace, started
 
 # A project of its own, with a suite that runs in a process of its own: tests/e2e/test_example_project.py.
 collect_ignore = ["example_project"]
@@ -52,6 +54,32 @@ def spark(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     session = request.getfixturevalue("spark_session")
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """The stand-in for a Databricks workspace."""
+    with started(Workspace(tmp_path_factory.mktemp("workspace"))) as workspace:
+        yield workspace
+
+
+@pytest.fixture
+def signed_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """An environment that leads to no workspace."""
+    for name in [name for name in os.environ if name.startswith(("DATABRICKS_", "ARM_", "MLFLOW_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(tmp_path / "no-profiles"))
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    return monkeypatch
+
+
+@pytest.fixture
+def signed_in(workspace: Workspace, signed_out: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment that leads to the stand-in and is let in."""
+    for name, value in workspace.environment.items():
+        signed_out.setenv(name, value)
+    return signed_out
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from gauntlet import __version__
+from gauntlet.cli_databricks import deploy, job
 from gauntlet.cli_infra import infra
 from gauntlet.cli_options import Command, common_options, problem_option, settings_option, target_option
 from gauntlet.cli_serve import serve
@@ -277,7 +278,9 @@ def ui(**options: Any) -> int:
     return serve_mlflow(**options)
 
 
+cli.add_command(deploy)
 cli.add_command(infra)
+cli.add_command(job)
 cli.add_command(serve)
 cli.add_command(stack)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -20,7 +20,7 @@ from gauntlet.adapters.evidence_store import evidence_path
 from gauntlet.adapters.registry import Registry
 from gauntlet.adapters.signing_keys import SigningKeys
 from gauntlet.adapters.suite_files import Suite
-from gauntlet.adapters.target import LocalTarget
+from gauntlet.adapters.target import LocalTarget, Target
 from gauntlet.core.encoding import encode, learn_encoding
 from gauntlet.core.envelope import seal
 from gauntlet.core.evidence import IncumbentEvidence, statement
@@ -62,6 +62,14 @@ from gauntlet.stages.versions import open_registry
 
 ROWS = 700
 OVERRIDES = {"baseline.trees": 3, "baseline.reference_trees": 4}
+
+
+MakeTarget = Callable[[Problem, State], Target]
+
+
+def local_target(problem: Problem, state: State) -> Target:
+    """Return target ``local``."""
+    return LocalTarget(problem=problem, state=state, workers=2)
 
 
 def made_rows(problem: Problem, *, rows: int = ROWS, seed: int = 8) -> pd.DataFrame:
@@ -145,24 +153,27 @@ class World:
     split: SplitResult
     weak: Choice
     strong: Choice
+    target: MakeTarget = local_target
 
     @classmethod
-    def make(cls, root: Path, spark: Any) -> World:
+    def make(
+        cls, root: Path, spark: Any, *, target: MakeTarget = local_target, overrides: Mapping[str, Any] = OVERRIDES
+    ) -> World:
         """Make the world."""
-        problem = load_problem(overrides=OVERRIDES)
-        context = make_context(root, problem, "ingest")
+        problem = load_problem(overrides=dict(overrides))
+        context = make_context(root, problem, "ingest", target=target)
         rows = made_rows(problem)
         frame = spark.createDataFrame(rows.assign(group_id=rows["row_id"])).repartition(2)
         tables = context.target.tables
         split = split_result(tables.write("split", frame))
         curated = frame.drop("row_order", "split", "group_id")
         ingest = ingest_result(raw=tables.write("raw", curated), curated=tables.write("curated", curated))
-        forests = baseline(make_context(root, problem, "baseline"), split=split)
+        forests = baseline(make_context(root, problem, "baseline", target=target), split=split)
         choices = [
-            freeze(make_context(root, problem, "select", key), split, forests, rounds=rounds, seed=seed)
+            freeze(make_context(root, problem, "select", key, target=target), split, forests, rounds=rounds, seed=seed)
             for key, rounds, seed in (("weak", 2, 1), ("strong", 12, 2))
         ]
-        return cls(root, problem, ingest, split, *choices)
+        return cls(root, problem, ingest, split, *choices, target)
 
     def copied(self, root: Path) -> World:
         """Return a copy in a folder of its own."""
@@ -171,7 +182,7 @@ class World:
 
     def context(self, stage: str, key: str = "k") -> StageContext:
         """Return the context of a stage."""
-        return make_context(self.root, self.problem, stage, key)
+        return make_context(self.root, self.problem, stage, key, target=self.target)
 
     @property
     def registry(self) -> Registry:
@@ -181,8 +192,7 @@ class World:
     def versions(self) -> dict[int, dict[str, str]]:
         """Return the tags of all versions, by number."""
         registry = self.registry
-        found = registry.tracking.client.search_model_versions(f"name='{registry.name}'")
-        return {int(version.version): dict(version.tags) for version in found}
+        return {version.version: tags for version, tags in registry.versions()}
 
     def written_down(self) -> Any:
         """Return what registry and ledger show, without what says only when and who."""
@@ -339,13 +349,14 @@ def shared_contest(factory: pytest.TempPathFactory, spark: Any) -> Contest:
     return _contest_of(spark, factory.getbasetemp())
 
 
-def make_context(root: Path, problem: Problem, stage: str, key: str = "k") -> StageContext:
+def make_context(
+    root: Path, problem: Problem, stage: str, key: str = "k", *, target: MakeTarget = local_target
+) -> StageContext:
     """Return the context of a stage in a state folder."""
     state, whole_key = State(root), key.ljust(64, "0")
     folder = state.stage_folder(stage, whole_key)
     folder.mkdir(parents=True, exist_ok=True)
-    target = LocalTarget(problem=problem, state=state, workers=2)
-    return StageContext(problem=problem, target=target, state=state, folder=folder, key=whole_key)
+    return StageContext(problem=problem, target=target(problem, state), state=state, folder=folder, key=whole_key)
 
 
 def freeze(context: StageContext, split: SplitResult, forests: BaselineResult, *, rounds: int, seed: int) -> Choice:

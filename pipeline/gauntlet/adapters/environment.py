@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from gauntlet.adapters.databricks_compute import compute_of, require_fitting_client
+from gauntlet.adapters.databricks_settings import databricks_settings
 from gauntlet.adapters.jars import DELTA_VERSION, cache_folder, jars_at_hand
 from gauntlet.adapters.java import java_program
 from gauntlet.adapters.remote_settings import remote_settings
@@ -23,6 +25,7 @@ from gauntlet.core.state import State
 JAVA_MINIMUM = 17
 FREE_DISK_MEGABYTES = 500
 _VERSION_COMMAND_SECONDS = 20
+_ASK_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def examine(state: State, *, target: TargetName) -> tuple[Finding, ...]:
     checks: tuple[Callable[[], Finding], ...] = (
         _python,
         # Where the servers are somewhere else, neither Java nor Delta's jars are needed here.
-        *((_java, _pyspark, _delta_jars) if target == "local" else (_pyspark,)),
+        *{"local": (_java, _pyspark, _delta_jars), "remote": (_pyspark,), "databricks": ()}[target],
         lambda: _disk("state folder", state.root),
         lambda: _disk("cache folder", cache_folder()),
     )
@@ -121,9 +124,7 @@ def _disk(name: str, folder: Path) -> Finding:
 def _target(target: TargetName, state: State) -> tuple[Finding, ...]:
     if target == "local":
         return (Finding("target local", "ok", "this machine"),)
-    if target == "remote":
-        return _remote(state)
-    return (Finding(f"target {target}", "missing", "not available in this version", "use --target local or remote"),)
+    return _remote(state) if target == "remote" else _databricks()
 
 
 def _remote(state: State) -> tuple[Finding, ...]:
@@ -145,6 +146,21 @@ def _remote(state: State) -> tuple[Finding, ...]:
         Finding(name, "ok", address) if fault is None else Finding(name, "missing", fault, advice)
         for name, address, fault, advice in servers
     )
+
+
+def _databricks() -> tuple[Finding, ...]:
+    try:
+        settings = databricks_settings(retry_seconds=_ASK_SECONDS)
+        workspace = Finding("workspace", "ok", f"{settings.host} as {settings.user()} ({settings.kind})")
+    except RequirementError as error:
+        found, _, advice = str(error).partition("; ")
+        return (Finding("workspace", "missing", found, advice),)
+    try:
+        client = require_fitting_client(settings)
+        return (workspace, Finding("Spark", "ok", f"{compute_of(settings)}, {client}"))
+    except RequirementError as error:
+        found, _, advice = str(error).partition("; ")
+        return (workspace, Finding("Spark", "missing", found, advice))
 
 
 def _terraform() -> Finding:

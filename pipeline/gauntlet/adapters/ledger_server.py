@@ -4,6 +4,11 @@ The atomic primitive is the name of an experiment. MLflow's database has a uniqu
 create the experiment ``gauntlet-ledger/<model>/<number>`` the server lets exactly one, in one transaction with the
 experiment's tags, which hold the record. A name is never free again: a deleted experiment keeps it and is still listed.
 
+On a Databricks workspace an experiment's name is its path in the workspace's tree, and the workspace promises the same:
+of all that create one, one does, with its tags. There a deleted one's name is free again, and it is listed for 30 days.
+So a deleted record goes on counting until it is gone, and two of one name are an error; what is gone for good leaves a
+gap, or a champion in the registry that the ledger does not know, and either is refused.
+
 So the ledger of a model is a row of records 1, 2, 3 … without a gap, each an entry as it was added or was changed. Who
 writes has read all records before, and writes the next number: if that is taken, what was read is out of date, and
 nothing was changed. Each record holds the digest of the one before, and its own.
@@ -32,6 +37,8 @@ PREFIX = "gauntlet-ledger"
 RECORD_TAG = "gauntlet.ledger_record"
 DIGEST_TAG = "gauntlet.ledger_digest"
 _PAGE = 1000
+# What is said of a name that is taken; Databricks' API says that it may be either.
+_TAKEN = ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS")
 
 
 class LedgerRecord(Record):
@@ -58,13 +65,15 @@ class ServerLedger:
 
     Attributes:
         tracking: The server.
+        prefix: What the names of all records begin with.
     """
 
     tracking: Tracking
+    prefix: str = PREFIX
 
     def __str__(self) -> str:
         """Return where it is."""
-        return f"{self.tracking.tracking_uri} ({PREFIX})"
+        return f"{self.tracking.tracking_uri} ({self.prefix})"
 
     def exists(self) -> bool:
         """Say that there may be a ledger: the server has to be asked for each model."""
@@ -95,16 +104,19 @@ class ServerLedger:
         while True:
             page = self.tracking.client.search_experiments(
                 view_type=ViewType.ALL,
-                filter_string=f"name LIKE '{_name(model)}/%'",
+                filter_string=f"name LIKE '{self._name(model)}/%'",
                 max_results=_PAGE,
                 page_token=token,
             )
-            found |= {str(experiment.name): dict(experiment.tags) for experiment in page}
+            for experiment in page:
+                if str(experiment.name) in found:
+                    raise self._changed(model)
+                found[str(experiment.name)] = dict(experiment.tags)
             token = page.token
             if not token:
                 break
         # LIKE takes an underscore for any character.
-        tags = [found[name] for name in sorted(found) if name.startswith(f"{_name(model)}/")]
+        tags = [found[name] for name in sorted(found) if name.startswith(f"{self._name(model)}/")]
         return self._checked(model, [self._record(model, tag) for tag in tags])
 
     def add(self, record: LedgerRecord) -> bool:
@@ -113,13 +125,19 @@ class ServerLedger:
 
         model = record.entry.model
         tags = {RECORD_TAG: canonical_json(record.model_dump(mode="json")), DIGEST_TAG: record.mark()}
+        name = f"{self._name(model)}/{record.number:08d}"
         try:
-            self.tracking.client.create_experiment(f"{_name(model)}/{record.number:08d}", tags=tags)
+            self.tracking.create_experiment(name, tags=tags)
         except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            if error.error_code not in _TAKEN:
                 raise
-            return self.records(model)[record.number - 1] == record
+            # A listing may come late; what has a name is known at once.
+            present = self.tracking.client.get_experiment_by_name(name)
+            return present is not None and self._record(model, dict(present.tags)) == record
         return True
+
+    def _name(self, model: str) -> str:
+        return f"{self.prefix}/{model}"
 
     def _record(self, model: str, tags: dict[str, str]) -> LedgerRecord:
         try:
@@ -221,7 +239,3 @@ class ServerRecords:
         else:
             del self._read[entry.model]
         return added
-
-
-def _name(model: str) -> str:
-    return f"{PREFIX}/{model}"

@@ -5,6 +5,9 @@ does not exist, or a model of which the registry lists the aliases; anything els
 
 An alias of MLflow has no compare-and-swap, on any target. So the alias ``champion`` moves only under an open claim of
 the promotion ledger, which has one.
+
+Unity Catalog reserves the characters ``. , - = / :`` in the names of tags. So a tag is kept with an underscore for its
+dot, on every target, and is called by its name again where it is read.
 """
 
 from __future__ import annotations
@@ -42,6 +45,8 @@ ARTEFACT_TAG = "gauntlet.artefact_digest"
 # What STATUS_TAG says of a version that was, is or was to be champion.
 Status = Literal["candidate", "champion", "archived", "refused"]
 
+# What the names of all tags of ours begin with.
+_TAGS = "gauntlet"
 _PAGE = 200
 
 
@@ -80,7 +85,7 @@ class Registry:
     def tags(self, version: ModelVersion) -> dict[str, str]:
         """Return a version's tags."""
         with _asked(f"for the tags of version {version.version} of {version.name}"):
-            return dict(self._client.get_model_version(version.name, str(version.version)).tags)
+            return _named(self._client.get_model_version(version.name, str(version.version)).tags)
 
     def find(self, *, key: str, model_digest: str) -> ModelVersion | None:
         """Return the newest complete version that a stage made under a key; None if it made none.
@@ -111,7 +116,7 @@ class Registry:
                 # Unity Catalog's search gives no tags, so each version is asked for.
                 found = self._client.get_model_version(self.name, str(number))
             if str(found.status) == "READY":
-                yield _known(found), dict(found.tags)
+                yield _known(found), _named(found.tags)
 
     def create(self, *, model_uri: str, tags: Mapping[str, str]) -> ModelVersion:
         """Make a version of a logged model; its tags are there from its first moment.
@@ -124,7 +129,7 @@ class Registry:
 
         self._point()
         with _reached(f"could not make a version of {model_uri}"):
-            return _known(mlflow.register_model(model_uri, self.name, tags=dict(tags)))
+            return _known(mlflow.register_model(model_uri, self.name, tags={_kept(k): v for k, v in tags.items()}))
 
     def move_alias(self, alias: str, version: ModelVersion, *, expected: ModelVersion | None) -> None:
         """Let an alias name a version, if it still names the expected one.
@@ -159,9 +164,9 @@ class Registry:
         with _reached(f"could not tag version {version.version} of {version.name}"):
             for name, value in tags.items():
                 if value is None and name in present:
-                    self._client.delete_model_version_tag(version.name, str(version.version), name)
+                    self._client.delete_model_version_tag(version.name, str(version.version), _kept(name))
                 elif value is not None and present.get(name) != value:
-                    self._client.set_model_version_tag(version.name, str(version.version), name, value)
+                    self._client.set_model_version_tag(version.name, str(version.version), _kept(name), value)
 
     def uri(self, version: ModelVersion) -> str:
         """Return the address of a version.
@@ -255,6 +260,19 @@ def load_folder(folder: Path) -> PyFuncModel:
     finally:
         sys.dont_write_bytecode = kept
     return model
+
+
+def _kept(tag: str) -> str:
+    """Return a tag's name as the registry keeps it."""
+    return tag.replace(".", "_", 1)
+
+
+def _named(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags that the registry keeps, by their names."""
+    return {
+        f"{_TAGS}.{name.removeprefix(f'{_TAGS}_')}" if name.startswith(f"{_TAGS}_") else name: tags[name]
+        for name in tags
+    }
 
 
 def _known(found: MlflowVersion) -> ModelVersion:

@@ -129,7 +129,7 @@ class RemoteTarget:
             _limit_retries(session)
             for name, value in _SESSION_SETTINGS.items():
                 session.conf.set(name, value)
-            _send_package(session)
+            send_package(session)
         except Exception as error:
             raise _unreachable(self.settings.spark, error) from error
         return session
@@ -142,7 +142,7 @@ def _limit_retries(session: Any) -> None:
     session.client.set_retry_policies([policy])
 
 
-def _send_package(session: Any) -> None:
+def send_package(session: Any) -> None:
     """Send this package to the session's workers, so that they run the very code that the client has."""
     package = Path(gauntlet.__file__).parent
     with tempfile.TemporaryDirectory(prefix="gauntlet-package-") as folder:

@@ -135,15 +135,13 @@ class LocalTarget:
 
 
 def open_target(name: TargetName, *, problem: Problem, state: State, workers: int | None = None) -> Target:
-    """Return a target by name.
-
-    Raises:
-        RequirementError: If the target cannot be used with this version.
-    """
+    """Return a target by name; nothing is asked of it yet."""
     if name == "remote":
-        from gauntlet.adapters.remote_target import RemoteTarget  # noqa: PLC0415 - the other target needs nothing of it
+        from gauntlet.adapters.remote_target import RemoteTarget  # noqa: PLC0415 - the others need nothing of it
 
         return RemoteTarget(problem=problem, state=state, workers=workers)
-    if name != "local":
-        raise RequirementError(f"target {name!r} is not available in this version; use --target local or remote")
+    if name == "databricks":
+        from gauntlet.adapters.databricks_target import DatabricksTarget  # noqa: PLC0415 - the others need none of it
+
+        return DatabricksTarget(problem=problem, state=state, workers=workers)
     return LocalTarget(problem=problem, state=state, workers=workers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,12 +27,14 @@ class Tracking:
         registry_uri: Where registered models are.
         experiment: The experiment that runs belong to.
         artifact_location: Where a new experiment keeps its artefacts; None leaves it to the server.
+        make_folder: Makes the folder of a new experiment, where experiments lie in folders; None where they do not.
     """
 
     tracking_uri: str
     registry_uri: str
     experiment: str
     artifact_location: str | None = None
+    make_folder: Callable[[str], None] | None = None
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -52,7 +54,14 @@ class Tracking:
         found = self.client.get_experiment_by_name(self.experiment)
         if found is not None:
             return str(found.experiment_id)
-        return str(self.client.create_experiment(self.experiment, artifact_location=self.artifact_location))
+        return self.create_experiment(self.experiment)
+
+    def create_experiment(self, name: str, *, tags: Mapping[str, str] | None = None) -> str:
+        """Make an experiment with its tags, in one step, and return its identifier."""
+        if self.make_folder is not None:
+            self.make_folder(name.rpartition("/")[0])
+        made = self.client.create_experiment(name, artifact_location=self.artifact_location, tags=dict(tags or {}))
+        return str(made)
 
     @contextmanager
     def stage_run(self, stage: str, *, key: str, tags: Mapping[str, str] | None = None) -> Iterator[Run]:
