@@ -20,7 +20,7 @@ from tool_environment import bring_up_to_date
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "ci" / "constraints.txt"
-EXTRAS = ("local", "stack", "infra", "serve", "notebook", "dev")
+EXTRAS = ("local", "stack", "infra", "databricks", "serve", "notebook", "dev")
 
 
 def stamp() -> str:

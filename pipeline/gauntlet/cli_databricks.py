@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 
-from gauntlet.cli_options import common_options
+from gauntlet.cli_options import terminal_options
 from gauntlet.core.errors import InputError
 from gauntlet.terminal import Terminal
 
-_common = common_options(state="Of no use here.")
 _file = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -31,7 +30,7 @@ def _terminal(options: dict[str, Any]) -> Terminal:
 )
 @click.option("--notebook", type=_file, help="A notebook to bring as well.")
 @click.option("--folder", help="The workspace's folder for notebooks; by default the experiment's.")
-@_common
+@terminal_options
 def deploy(**options: Any) -> int:
     """Bring wheel, suites, data and a notebook into a Databricks workspace, where a job finds them.
 
@@ -66,7 +65,7 @@ def job() -> None:
     metavar="SECONDS",
     help="How long to wait between two looks.",
 )
-@_common
+@terminal_options
 def run_(name: str, parameters: tuple[str, ...], interval: float, **options: Any) -> int:
     """Start the job of that name or number, and follow it; exit code 1 when a stage refuses.
 

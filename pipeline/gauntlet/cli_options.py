@@ -41,29 +41,30 @@ def target_option(*, help: str) -> Callable[[Command], Command]:
     )
 
 
+def terminal_options(command: Command) -> Command:
+    """Add the options that say what a command prints."""
+    machine = click.option("--json", "machine", is_flag=True, help="Print one JSON document on standard output.")
+    quiet = click.option("--quiet", "-q", is_flag=True, help="Show errors and the result only.")
+    return machine(quiet(command))
+
+
 def common_options(*, state: str) -> Callable[[Command], Command]:
-    """Return what adds the options that every command has.
+    """Return what adds the options that every command with a state folder has.
 
     Args:
         state: The help on the state folder.
     """
-    options = (
-        click.option(
-            "--state",
-            type=click.Path(path_type=Path, file_okay=False),
-            default=Path(".gauntlet"),
-            envvar="GAUNTLET_STATE",
-            show_default=True,
-            show_envvar=True,
-            help=state,
-        ),
-        click.option("--json", "machine", is_flag=True, help="Print one JSON document on standard output."),
-        click.option("--quiet", "-q", is_flag=True, help="Show errors and the result only."),
+    folder = click.option(
+        "--state",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path(".gauntlet"),
+        envvar="GAUNTLET_STATE",
+        show_default=True,
+        show_envvar=True,
+        help=state,
     )
 
     def added(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
+        return folder(terminal_options(command))
 
     return added

@@ -107,7 +107,7 @@ def test_the_suite_is_installed_once_and_again_when_something_changed(suite, tmp
 
     assert [suite.main([str(folder)]) for _ in range(2)] == [0, 0]
     assert len(calls) == 1
-    assert calls[0][-1] == f"{root}[local,stack,infra,serve,notebook,dev]"
+    assert calls[0][-1] == f"{root}[local,stack,infra,databricks,serve,notebook,dev]"
     (root / "pyproject.toml").write_text(project.format("a", 2), encoding="utf-8")
     assert suite.main([str(folder)]) == 0
     assert len(calls) == 1, "how a tool is set up changes nothing that is installed"
