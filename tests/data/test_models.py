@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import pickletools
+import sys
 import zipfile
 from pathlib import Path
 
@@ -100,6 +101,12 @@ def test_a_packed_model_answers_as_the_one_in_memory_and_holds_no_pickle(world, 
     assert loaded.predict(features.head(0)).shape == (0,)
     with pytest.raises(MlflowException, match=r"missing inputs.*alcohol"):
         loaded.predict(features.drop(columns="alcohol"))
+
+
+def test_a_packed_model_holds_no_compiled_code(world, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    _, folder = _pack(world, _records(world)["sweep"])
+    assert list(folder.rglob("*.pyc")) == []
 
 
 def test_the_search_for_pickles_finds_one_by_its_content(tmp_path):

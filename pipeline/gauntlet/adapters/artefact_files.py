@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from gauntlet.adapters.pickle_search import holds_pickle
@@ -51,6 +53,16 @@ def pickles_in(folder: Path) -> tuple[str, ...]:
         return tuple(name for name, path in _files(folder) if holds_pickle(path.read_bytes()))
     except OSError as error:
         raise _unreadable(folder, error) from error
+
+
+@contextmanager
+def no_compiled_code() -> Iterator[None]:
+    """Keep Python from writing compiled code beside a model's own while the block imports it."""
+    kept, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = kept
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:

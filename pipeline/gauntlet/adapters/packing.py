@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from gauntlet.adapters.artefact_files import no_compiled_code
 from gauntlet.core.problem import Problem
 from gauntlet.core.results import ModelRecord
 from gauntlet.core.state import State
@@ -44,16 +45,18 @@ def log_packed(
     """
     import mlflow  # noqa: PLC0415 - takes seconds to import
 
-    info = mlflow.pyfunc.log_model(
-        name=record.name,
-        python_model=str(_CODE),
-        artifacts={"encoding": str(state.path(record.encoding)), record.family: str(state.path(record.file))},
-        signature=model_signature(problem),
-        input_example=_example_rows(example),
-        # Given, so that MLflow need not load the model in another process to find out.
-        pip_requirements=requirements(record),
-        tags=dict(tags),
-    )
+    # MLflow imports the model to try it on the example, before it takes the files.
+    with no_compiled_code():
+        info = mlflow.pyfunc.log_model(
+            name=record.name,
+            python_model=str(_CODE),
+            artifacts={"encoding": str(state.path(record.encoding)), record.family: str(state.path(record.file))},
+            signature=model_signature(problem),
+            input_example=_example_rows(example),
+            # Given, so that MLflow need not load the model in another process to find out.
+            pip_requirements=requirements(record),
+            tags=dict(tags),
+        )
     return str(info.model_uri)
 
 

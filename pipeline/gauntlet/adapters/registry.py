@@ -12,7 +12,6 @@ dot, on every target, and is called by its name again where it is read.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gauntlet.adapters.artefact_copies import copied_artefact
+from gauntlet.adapters.artefact_files import no_compiled_code
 from gauntlet.adapters.tracking import STAGE_KEY_TAG, Tracking
 from gauntlet.core.errors import GauntletError, RefusedError, RequirementError
 from gauntlet.core.results import ModelVersion
@@ -254,11 +254,8 @@ def load_folder(folder: Path) -> PyFuncModel:
     """Load a model from its files, all of which are read now; none is added, not even compiled code beside its own."""
     import mlflow  # noqa: PLC0415 - takes seconds to import
 
-    kept, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
+    with no_compiled_code():
         model: PyFuncModel = mlflow.pyfunc.load_model(str(folder), suppress_warnings=True)
-    finally:
-        sys.dont_write_bytecode = kept
     return model
 
 
