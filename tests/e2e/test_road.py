@@ -141,16 +141,6 @@ def test_notebook_numbers_are_the_tutorials_and_are_refused(notebook, real_data)
         assert found["sweep"]["best_auc_validation"] >= 0.915
 
 
-def test_single_stages_run_in_the_order_of_a_jobs_tasks(gauntlet, tmp_path):
-    early = gauntlet("stage", "split", "--json", folder=tmp_path)
-    assert early.code == 2
-    assert "stage ingest must run first" in early.document["error"]
-    for name in ("ingest", "expectations"):
-        ended = gauntlet("stage", name, "--json", folder=tmp_path)
-        assert ended.code == 0, ended.out
-        assert ended.document["stages"][name] == "ran"
-
-
 def test_cleaning_keeps_the_champion(gauntlet, honest, folder):
     shown = gauntlet("clean", "--json", folder=folder)
     assert shown.code == 0

@@ -83,7 +83,7 @@ def test_it_holds_the_problem_the_suites_and_the_type_marker(names):
 def test_it_asks_for_spark_in_extras_only(dist_info):
     metadata = email.message_from_string(dist_info("METADATA"))
     required = metadata.get_all("Requires-Dist")
-    spark = [line for line in required if line.lower().startswith(("pyspark", "delta", "databricks"))]
+    spark = [line for line in required if line.lower().startswith(("pyspark", "delta", "databricks-connect"))]
     assert len(spark) == 4
     assert all(line.endswith(("extra == 'local'", "extra == 'stack'")) for line in spark)
     extras = {"local", "stack", "pytest", "infra", "databricks", "serve", "notebook", "fast", "dev"}
