@@ -21,7 +21,7 @@ pytestmark = pytest.mark.unit
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MADE_ELSEWHERE = {".github/report.png"}
-TOX_ENVIRONMENTS = {"lint", "tests", "unit", "data", "gates", "infra", "e2e"}
+TOX_ENVIRONMENTS = {"lint", "tests", "unit", "data", "gates", "infra", "remote", "e2e"}
 
 
 def commands(text):
