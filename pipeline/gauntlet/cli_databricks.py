@@ -11,7 +11,7 @@ from gauntlet.cli_options import common_options
 from gauntlet.core.errors import InputError
 from gauntlet.terminal import Terminal
 
-_common = common_options(state="Of no use here.")
+_common = common_options(state="Not used here: nothing of it is sent.")
 _file = click.Path(path_type=Path, dir_okay=False)
 
 
