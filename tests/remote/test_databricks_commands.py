@@ -197,8 +197,9 @@ def test_a_task_that_left_no_summary_is_explained_by_its_output_and_never_a_succ
 
 def test_a_summary_of_an_earlier_run_says_nothing_of_this_one(workspace, run, job):
     _leaves(workspace, "judge", verdicts=("PASS",), after=-3600)(STATE)
-    job.ends["judge"] = [End("FAILED", error="SystemExit: 1", logs="refused")]
-    assert run("job", "run", "wine-quality", "--interval", "0")[0] == 1
+    job.ends["judge"] = [End("FAILED", error="SystemExit: 2", logs="error: no such column")]
+    code, out, _ = run("job", "run", "wine-quality", "--interval", "0")
+    assert (code, "error: no such column" in out) == (2, True)
 
 
 def test_a_second_try_that_goes_well_counts(run, job):

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from mlflow.models import infer_signature
 
+from gauntlet import cli
 from gauntlet.adapters.databricks_target import DatabricksTarget
 from gauntlet.adapters.promotion_ledger import PromotionLedger
 from gauntlet.adapters.registry import CHAMPION, Registry
@@ -149,6 +150,25 @@ def test_of_two_that_claim_a_number_one_gets_it(place):
             late.insert(claimed.model_copy(update={"version": 2, "claimed": "later"}).chained(after=None))
     done = ledger.settle(claimed)
     assert ledger.entries(model) == (done,)
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "says"),
+    [
+        (("audit",), 0, "0 entries of the ledger and 0 versions"),
+        (("rollback",), 1, "no version is champion, and there is none before it"),
+        (("promote",), 2, "evidence"),
+    ],
+)
+def test_the_commands_about_champions_ask_the_workspace(place, capfd, command, code, says):
+    names = place.target.names
+    there = {"catalog": names.catalog, "schema": names.schema_name, "experiment": names.experiment}
+    settings = [f"--set=names.databricks.{key}={value}" for key, value in (there | {"model": "nobody_s"}).items()]
+    with pytest.raises(SystemExit) as caught:
+        cli.main([*command, "--target", "databricks", "--state", str(place.folder), *settings])
+    captured = capfd.readouterr()
+    assert (caught.value.code, says in captured.out + captured.err) == (code, True), captured
+    assert "Traceback" not in captured.err
 
 
 def test_a_wrong_token_is_one_sentence_and_changes_nothing(place, version, monkeypatch):
