@@ -173,4 +173,5 @@ def test_files_for_spark_go_to_the_volume_once(spark, workspace, tmp_path):
     assert workspace.files.text(place) == "a;b\n1;2\n"
     workspace.calls.clear()
     assert tables.staged(tmp_path / "wine.csv") == place
+    assert tables.staged(Path(place)) == place
     assert "PUT" not in {method for method, _ in workspace.calls}
