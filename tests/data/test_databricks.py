@@ -164,13 +164,14 @@ def test_a_table_is_written_read_and_held_against_evidence_by_its_rows_while_its
     assert tables.digests_of(table, digests) == {}
 
 
-def test_files_for_spark_go_to_the_volume_once(spark, workspace, tmp_path):
+def test_files_for_spark_go_to_the_volume_once(workspace, tmp_path):
     names = load_problem().names["databricks"].model_copy(update={"catalog": "gauntlet"})
-    tables = UnityTables(names=names, spark=lambda: spark, settings=databricks_settings)
+    tables = UnityTables(names=names, spark=lambda: None, settings=databricks_settings)
     (tmp_path / "wine.csv").write_text("a;b\n1;2\n", encoding="utf-8")
     place = tables.staged(tmp_path / "wine.csv")
     assert place.startswith("/Volumes/gauntlet/wine_quality/files/staging/")
     assert workspace.files.text(place) == "a;b\n1;2\n"
     workspace.calls.clear()
     assert tables.staged(tmp_path / "wine.csv") == place
+    assert tables.staged(Path(place)) == place
     assert "PUT" not in {method for method, _ in workspace.calls}

@@ -13,6 +13,7 @@ from gauntlet import cli
 from gauntlet.adapters import databricks_compute
 from gauntlet.adapters.databricks_compute import fault_of_client, open_session
 from gauntlet.adapters.databricks_settings import databricks_settings
+from gauntlet.adapters.workspace_files import WorkspaceFiles
 from gauntlet.core.errors import RequirementError
 from tests.workspace_stand_in.jobs import End, Job
 from tests.workspace_stand_in.server import USER
@@ -92,6 +93,13 @@ def test_nothing_is_sent_when_one_file_is_wrong(workspace, run, wheel, data, spo
     assert (found, says in err) == (2, True), err
     assert "Traceback" not in err
     assert workspace.calls == []
+
+
+def test_a_file_that_did_not_arrive_whole_is_told(workspace, run, wheel, monkeypatch):
+    monkeypatch.setattr(WorkspaceFiles, "size", lambda _self, _path: 1)
+    code, _, err = run("deploy", "--wheel", wheel)
+    assert code == 3
+    assert f"1 of {wheel.stat().st_size} bytes arrived" in err
 
 
 def test_a_volume_that_is_not_there_is_one_clear_error(workspace, run, wheel, monkeypatch):
@@ -189,8 +197,9 @@ def test_a_task_that_left_no_summary_is_explained_by_its_output_and_never_a_succ
 
 def test_a_summary_of_an_earlier_run_says_nothing_of_this_one(workspace, run, job):
     _leaves(workspace, "judge", verdicts=("PASS",), after=-3600)(STATE)
-    job.ends["judge"] = [End("FAILED", error="SystemExit: 1", logs="refused")]
-    assert run("job", "run", "wine-quality", "--interval", "0")[0] == 1
+    job.ends["judge"] = [End("FAILED", error="SystemExit: 2", logs="error: no such column")]
+    code, out, _ = run("job", "run", "wine-quality", "--interval", "0")
+    assert (code, "error: no such column" in out) == (2, True)
 
 
 def test_a_second_try_that_goes_well_counts(run, job):

@@ -90,15 +90,15 @@ def test_a_claim_that_another_took_over_meanwhile_cannot_be_settled(ledger, trac
     assert [entry.status for entry in ledger.entries(WINE)] == ["withdrawn"]
 
 
-def test_a_record_that_was_made_although_the_server_failed_is_ones_own(ledger, tracking, monkeypatch):
-    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes seconds to import
-    from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS  # noqa: PLC0415
+@pytest.mark.parametrize("code", ["RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"])
+def test_a_record_that_was_made_although_the_server_failed_is_ones_own(ledger, tracking, monkeypatch, code):
+    from mlflow.exceptions import RestException  # noqa: PLC0415 - takes seconds to import
 
     create = tracking.client.create_experiment
 
     def made_twice(*args, **options):
         create(*args, **options)
-        raise MlflowException("it is there", RESOURCE_ALREADY_EXISTS)
+        raise RestException({"error_code": code, "message": "it is there"})
 
     monkeypatch.setattr(tracking.client, "create_experiment", made_twice)
     promoted(ledger, 1)
@@ -131,6 +131,31 @@ def test_a_deleted_record_is_still_read_and_its_number_is_not_free(ledger, track
     before = ledger.entries(WINE)
     tracking.client.delete_experiment(_experiment(tracking, 2))
     assert ledger.entries(WINE) == before
+
+
+def test_two_records_of_one_name_are_no_ledger(ledger, tracking, monkeypatch):
+    # A workspace gives the name of a deleted experiment away again, and lists both.
+    promoted(ledger, 1)
+    search = tracking.client.search_experiments
+
+    def listed_twice(**options):
+        found = search(**options)
+        found.extend(list(found)[:1])
+        return found
+
+    monkeypatch.setattr(tracking.client, "search_experiments", listed_twice)
+    with pytest.raises(RequirementError, match="changed or removed by hand"):
+        ledger.entries(WINE)
+
+
+def test_records_lie_below_the_prefix_in_a_folder_that_is_made_first(tracking):
+    made = []
+    placed = Tracking(tracking.tracking_uri, tracking.registry_uri, "e", make_folder=made.append)
+    ledger = PromotionLedger(ServerLedger(placed, prefix="/Shared/ledger"))
+    promoted(ledger, 1)
+    assert set(made) == {f"/Shared/ledger/{WINE}"}
+    assert placed.client.get_experiment_by_name(f"/Shared/ledger/{WINE}/00000002") is not None
+    assert PromotionLedger(ServerLedger(tracking)).entries(WINE) == ()
 
 
 def test_a_number_whose_record_holds_nothing_is_no_entry(ledger, tracking):

@@ -160,7 +160,8 @@ def test_the_documented_keys_are_those_of_the_summary():
 
 
 def test_variables_named_are_ones_that_are_read():
-    readers = (*(ROOT / "pipeline" / "gauntlet").rglob("*.py"), *(ROOT / "tests" / "infra").glob("*.py"))
+    readers = [*(ROOT / "pipeline" / "gauntlet").rglob("*.py")]
+    readers += [path for tier in ("infra", "remote") for path in (ROOT / "tests" / tier).glob("*.py")]
     code = "".join(path.read_text(encoding="utf-8") for path in readers)
     code += (ROOT / "pipeline" / "gauntlet" / "problems" / "wine_quality.toml").read_text(encoding="utf-8")
     named = set(re.findall(r"GAUNTLET_[A-Z_]+", README))

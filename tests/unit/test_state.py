@@ -1,14 +1,17 @@
 """The state folder: complete or not there, and one writer at a time."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from gauntlet.core.errors import RequirementError
 from gauntlet.core.results import FileRef, ReportResult, StageResult, TableRef
-from gauntlet.core.state import State, write_atomically
+from gauntlet.core.state import State, append_line, write_atomically
 
 pytestmark = pytest.mark.unit
 
@@ -69,6 +72,32 @@ def test_a_failed_write_leaves_the_old_content_and_no_rest(tmp_path, monkeypatch
         write_atomically(path, "new")
     assert path.read_text(encoding="utf-8") == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["summary.json"]
+
+
+@pytest.mark.parametrize("step", ["open", "write"])
+@pytest.mark.parametrize(("number", "known"), [(errno.EOPNOTSUPP, True), (errno.ESPIPE, True), (errno.ENOSPC, False)])
+def test_a_line_is_added_where_files_cannot_be_appended_to(tmp_path, monkeypatch, step, number, known):
+    path, opened, synced = tmp_path / "reads.jsonl", Path.open, os.fsync
+    append_line(path, "first")
+
+    def no_appending(self, mode="r", *args, **options):
+        if mode == "a":
+            if step == "open":
+                raise OSError(number, os.strerror(number))
+            monkeypatch.setattr("os.fsync", fails_once)
+        return opened(self, mode, *args, **options)
+
+    def fails_once(_descriptor):
+        monkeypatch.setattr("os.fsync", synced)
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "open", no_appending)
+    if known:
+        append_line(path, "second")
+        assert path.read_text(encoding="utf-8") == "first\nsecond\n"
+    else:
+        with pytest.raises(OSError, match="No space"):
+            append_line(path, "second")
 
 
 def test_a_results_digest_ignores_table_versions_and_nothing_else():

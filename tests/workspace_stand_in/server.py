@@ -18,6 +18,7 @@ from tests.workspace_stand_in.answers import Answer, Refusal, Request, document
 from tests.workspace_stand_in.files import Files
 from tests.workspace_stand_in.jobs import Jobs
 from tests.workspace_stand_in.models import Models
+from tests.workspace_stand_in.signed import SignedAddresses
 from tests.workspace_stand_in.tracking import Tracking
 from tests.workspace_stand_in.tree import Tree
 
@@ -51,6 +52,7 @@ class Workspace:
     def __post_init__(self) -> None:
         self.tree = Tree()
         self.files = Files((f"/Volumes/{self.schema.replace('.', '/')}/files",))
+        self.signed = SignedAddresses(self.files)
         self.models = Models(self.schema, self.files)
         self.tracking = Tracking(self.folder, self.tree)
         self.jobs = Jobs()
@@ -59,6 +61,7 @@ class Workspace:
             self._identity,
             self.tree.answer,
             self.files.answer,
+            lambda request: self.signed.answer(request, host=self.host),
             self.models.answer,
             self.tracking.answer,
             self.jobs.answer,
@@ -118,7 +121,7 @@ def started(workspace: Workspace) -> Iterator[Workspace]:
         thread.join()
 
 
-def _open(workspace: Workspace, path: str, body: bytes, headers: Mapping[str, str]) -> Answer | None:
+def _login(workspace: Workspace, path: str, body: bytes, headers: Mapping[str, str]) -> Answer | None:
     """Answer what may be asked without credentials: where the login is, and the login."""
     if path == "/.well-known/databricks-config":
         return document({"oidc_endpoint": f"{workspace.host}/oidc", "workspace_id": WORKSPACE_ID})
@@ -145,15 +148,19 @@ def _handler(workspace: Workspace) -> type[BaseHTTPRequestHandler]:
             parts = urlsplit(self.path)
             path = unquote(parts.path)
             try:
-                answer = _open(workspace, path, body, self.headers) or workspace.answer(
-                    Request(
-                        method=self.command,
-                        path=path,
-                        query=dict(parse_qsl(parts.query, keep_blank_values=True)),
-                        body=body,
-                        kind=self.headers.get("Content-Type", ""),
-                        user=workspace.require_credentials(self.headers),
-                        address=self.path,
+                answer = (
+                    _login(workspace, path, body, self.headers)
+                    or workspace.signed.open(self.command, path, body)
+                    or workspace.answer(
+                        Request(
+                            method=self.command,
+                            path=path,
+                            query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+                            body=body,
+                            kind=self.headers.get("Content-Type", ""),
+                            user=workspace.require_credentials(self.headers),
+                            address=self.path,
+                        )
                     )
                 )
             except Refusal as refusal:

@@ -83,8 +83,11 @@ class UnityTables:
     def staged(self, path: Path) -> str:
         """Send a file or folder of this machine's to the volume, unless it is there; return where it lies.
 
-        It lies under the digest of its content, so that a name never stands for what it was before.
+        It lies under the digest of its content, so that a name never stands for what it was before. What is in a volume
+        already, as for a job, is read where it is.
         """
+        if path.is_absolute() and path.parts[1] == "Volumes":
+            return str(path)
         files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
         base = path.parent if path.is_file() else path
         marks = {file.relative_to(base).as_posix(): file_digest(file) for file in files}

@@ -52,11 +52,13 @@ class JobRun:
     Attributes:
         identifier: Its number.
         address: Its page in the workspace.
+        began: When it was started, by the workspace's clock.
         state_folder: The stages' state folder on a volume; None where the job has no such parameter.
     """
 
     identifier: int
     address: str
+    began: datetime
     state_folder: str | None
 
 
@@ -160,9 +162,10 @@ class WorkspaceJobs:
         with self.settings.asked(f"to start the job {job.name}"):
             client = self.settings.client()
             started: Any = client.jobs.run_now(job.identifier, job_parameters=dict(parameters) or None).response
-            address = client.jobs.get_run(int(started.run_id or 0)).run_page_url
+            run = client.jobs.get_run(int(started.run_id))
+        began = datetime.fromtimestamp((run.start_time or 0) / 1000, UTC)
         given = {**job.parameters, **parameters}.get(_STATE_PARAMETER)
-        return JobRun(int(started.run_id or 0), str(address or ""), given)
+        return JobRun(int(started.run_id), str(run.run_page_url or ""), began, given)
 
     def look(self, run: JobRun) -> RunReport:
         """Return how a run stands."""
@@ -194,10 +197,7 @@ class WorkspaceJobs:
         """Return the newest summary of a stage that this run of the job left."""
         if run.state_folder is None or not run.state_folder.startswith("/Volumes/"):
             return None
-        files = WorkspaceFiles(self.settings)
-        with self.settings.asked(f"when run {run.identifier} began"):
-            began = self.settings.client().jobs.get_run(run.identifier).start_time or 0
-        first = datetime.fromtimestamp(began / 1000, UTC).strftime("%Y%m%dT%H%M%S")
+        files, first = WorkspaceFiles(self.settings), run.began.strftime("%Y%m%dT%H%M%S")
         for name in sorted(files.names(f"{run.state_folder}/runs"), reverse=True):
             if name < first:
                 return None

@@ -15,6 +15,7 @@ Layout::
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
@@ -32,6 +33,9 @@ from gauntlet.core.errors import RequirementError
 from gauntlet.core.results import FileRef, StageResult
 
 Result = TypeVar("Result", bound=StageResult)
+
+# What a file system says that cannot write at a file's end.
+_NO_APPENDING = frozenset({errno.EOPNOTSUPP, errno.ENOTSUP, errno.ESPIPE, errno.EINVAL, errno.ENOSYS})
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,24 @@ class State:
         finally:
             holder.unlink(missing_ok=True)
             lock.release()
+
+
+def append_line(path: Path, line: str) -> None:
+    """Write a line at a file's end, through to the disk.
+
+    Volumes of Databricks know no appending: there the whole file is written anew.
+    """
+    before = path.stat().st_size if path.exists() else 0
+    try:
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(f"{line}\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        if error.errno not in _NO_APPENDING:
+            raise
+        kept = path.read_bytes()[:before] if path.exists() else b""
+        write_bytes_atomically(path, kept + f"{line}\n".encode())
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 from gauntlet.core.canonical import digest
 from gauntlet.core.errors import EvidenceError, InputError
 from gauntlet.core.results import Record
+from gauntlet.core.state import append_line
 
 _START = "0" * 64
 
@@ -106,10 +106,7 @@ def record_test_read(path: Path, *, split: str, selection: str, reason: str, sta
             chain="",
         )
         read = read.model_copy(update={"chain": _chained(reads[-1].chain if reads else _START, read)})
-        with path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(read.model_dump(mode="json")) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        append_line(path, json.dumps(read.model_dump(mode="json")))
     return read
 
 

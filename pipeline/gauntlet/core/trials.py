@@ -12,7 +12,7 @@ from typing import Any
 
 from gauntlet.core.canonical import digest
 from gauntlet.core.errors import DataError
-from gauntlet.core.state import write_atomically
+from gauntlet.core.state import append_line, write_atomically
 
 Params = Mapping[str, float | int]
 
@@ -122,7 +122,8 @@ class Journal:
         """
         header, results, kept_bytes = _read(self.path)
         if header is not None and header.get("identity") == self.identity:
-            os.truncate(self.path, kept_bytes)
+            if kept_bytes < self.path.stat().st_size:
+                os.truncate(self.path, kept_bytes)
             return {result.index: result for result in results}
         if self.path.exists():
             other = str((header or {}).get("identity", "unreadable"))[:12]
@@ -133,10 +134,7 @@ class Journal:
 
     def append(self, result: TrialResult) -> None:
         """Write a finished trial through to the disk."""
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(result.to_json() + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        append_line(self.path, result.to_json())
 
 
 def read_journal(path: Path) -> tuple[TrialResult, ...]:

@@ -6,10 +6,11 @@ only under an open claim of the process that moves it. Exactly one of several pr
 primitive of the ledger's target:
 
 - ``local``: a primary key in a SQLite file of the state folder.
-- ``remote``: the same key in the server's database (PostgreSQL or SQLite), reached by its address.
-- ``databricks``: a Delta table in Unity Catalog, whose commits are put-if-absent by the catalog.
-
-Only ``local`` exists in this version.
+- ``remote``: the name of an experiment, which is a unique key of the MLflow server's database.
+- ``databricks``: the name of an experiment, which is a path in the workspace's tree. The workspace promises that of all
+  that create one, one does. A Delta table in Unity Catalog would be as good and reach over all workspaces of a
+  metastore, but an INSERT alone decides nothing there (two appends both succeed), and each promotion would need Spark.
+  So a model is promoted from one workspace: what another one does to the alias counts as moved by hand, and is refused.
 """
 
 from __future__ import annotations
