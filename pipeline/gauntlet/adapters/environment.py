@@ -127,12 +127,17 @@ def _target(target: TargetName, state: State) -> tuple[Finding, ...]:
     return _remote(state) if target == "remote" else _databricks()
 
 
+def _missing(name: str, error: RequirementError) -> Finding:
+    """Return the finding of an error, whose message says what to do after a semicolon."""
+    found, _, advice = str(error).partition("; ")
+    return Finding(name, "missing", found, advice)
+
+
 def _remote(state: State) -> tuple[Finding, ...]:
     try:
         settings = remote_settings(state)
     except RequirementError as error:
-        found, _, advice = str(error).partition("; ")
-        return (Finding("target remote", "missing", found, advice),)
+        return (_missing("target remote", error),)
     servers = (
         ("Spark's server", settings.spark, settings.fault_of_spark(), "see that it is up (`gauntlet stack status`)"),
         (
@@ -153,14 +158,12 @@ def _databricks() -> tuple[Finding, ...]:
         settings = databricks_settings(retry_seconds=_ASK_SECONDS)
         workspace = Finding("workspace", "ok", f"{settings.host} as {settings.user()} ({settings.kind})")
     except RequirementError as error:
-        found, _, advice = str(error).partition("; ")
-        return (Finding("workspace", "missing", found, advice),)
+        return (_missing("workspace", error),)
     try:
         client = require_fitting_client(settings)
         return (workspace, Finding("Spark", "ok", f"{compute_of(settings)}, {client}"))
     except RequirementError as error:
-        found, _, advice = str(error).partition("; ")
-        return (workspace, Finding("Spark", "missing", found, advice))
+        return (workspace, _missing("Spark", error))
 
 
 def _terraform() -> Finding:
