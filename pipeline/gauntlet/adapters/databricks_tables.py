@@ -6,23 +6,22 @@ from it, by the file's name, and not of its bytes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gauntlet.adapters.databricks_settings import DatabricksSettings
-from gauntlet.adapters.tables import described
-from gauntlet.adapters.workspace_files import WorkspaceFiles
-from gauntlet.core.canonical import digest, file_digest
+from gauntlet.adapters.delta_servers import Shipment, is_readable, newest_version
+from gauntlet.adapters.tables import described, overwriting
+from gauntlet.adapters.workspace_files import WorkspaceFiles, volume_of
+from gauntlet.core.canonical import digest
 from gauntlet.core.problem import Names
 from gauntlet.core.results import TableRef
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-_STAGING = "staging"
 # What Spark says of a file that it cannot read, and of one that is gone.
 _UNREADABLE = ("FAILED_READ_FILE", "FILE_NOT_FOUND", "FILE_NOT_EXIST")
 
@@ -44,15 +43,8 @@ class UnityTables:
     def write(self, name: str, frame: DataFrame, *, note: Mapping[str, str] | None = None) -> TableRef:
         """Replace a table's rows as one Delta commit."""
         full_name = self.names.table(name)
-        (
-            frame.write.format("delta")
-            .mode("overwrite")
-            .option("overwriteSchema", "true")
-            .option("userMetadata", json.dumps({"gauntlet": dict(note or {})}))
-            .saveAsTable(full_name)
-        )
-        (newest,) = self.spark().sql(f"DESCRIBE HISTORY {full_name} LIMIT 1").select("version").collect()
-        version = int(newest["version"])
+        overwriting(frame, note=note).saveAsTable(full_name)
+        version = newest_version(self.spark(), full_name)
         return described(name, self.names, "delta", version, self._read(name, version))
 
     def read(self, table: TableRef) -> DataFrame:
@@ -61,12 +53,7 @@ class UnityTables:
 
     def exists(self, table: TableRef) -> bool:
         """Say whether that version can be read."""
-        from pyspark.errors import AnalysisException  # noqa: PLC0415 - imported where Spark is
-
-        try:
-            return bool(self._read(table.name, table.version).columns)
-        except AnalysisException:
-            return False
+        return is_readable(lambda: self.read(table))
 
     def file_digests(self, table: TableRef) -> dict[str, str]:
         """Return the digest of the rows of each data file of a version, by the file's name."""
@@ -83,21 +70,16 @@ class UnityTables:
     def staged(self, path: Path) -> str:
         """Send a file or folder of this machine's to the volume, unless it is there; return where it lies.
 
-        It lies under the digest of its content, so that a name never stands for what it was before. What is in a volume
-        already, as for a job, is read where it is.
+        What is in a volume already, as for a job, is read where it is.
         """
         if path.is_absolute() and path.parts[1] == "Volumes":
             return str(path)
-        files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-        base = path.parent if path.is_file() else path
-        marks = {file.relative_to(base).as_posix(): file_digest(file) for file in files}
-        names = self.names
-        root = f"/Volumes/{names.catalog}/{names.schema_name}/{names.volume}/{_STAGING}/{digest(marks)[:32]}"
+        shipment = Shipment.of(path, below=volume_of(self.names))
         held = WorkspaceFiles(self.settings())
-        for name in marks:
-            if held.size(f"{root}/{name}") != (base / name).stat().st_size:
-                held.put(base / name, f"{root}/{name}")
-        return f"{root}/{path.name}" if path.is_file() else root
+        for place, file in shipment.files.items():
+            if held.size(place) != file.stat().st_size:
+                held.put(file, place)
+        return shipment.place
 
     def location(self, table: TableRef) -> str:
         """Return the table's three-level name."""

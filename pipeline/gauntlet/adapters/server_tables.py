@@ -5,7 +5,6 @@ They lie below the server's own ``spark.sql.warehouse.dir``, so a client need no
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,15 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from gauntlet.adapters.tables import described
-from gauntlet.core.canonical import digest, file_digest
+from gauntlet.adapters.delta_servers import Shipment, is_readable, newest_version
+from gauntlet.adapters.tables import described, overwriting
 from gauntlet.core.problem import Names
 from gauntlet.core.results import TableRef
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-_STAGING = "staging"
 # What Spark says of a file that it has found and cannot read.
 _UNREADABLE = "FAILED_READ_FILE"
 
@@ -36,17 +34,8 @@ class ServerTables:
 
     def write(self, name: str, frame: DataFrame, *, note: Mapping[str, str] | None = None) -> TableRef:
         """Replace a table's rows as one Delta commit."""
-        path = self._path(name)
-        metadata = json.dumps({"gauntlet": dict(note or {})})
-        (
-            frame.write.format("delta")
-            .mode("overwrite")
-            .option("overwriteSchema", "true")
-            .option("userMetadata", metadata)
-            .save(path)
-        )
-        (newest,) = self.spark().sql(f"DESCRIBE HISTORY {self._sql(name)} LIMIT 1").select("version").collect()
-        version = int(newest["version"])
+        overwriting(frame, note=note).save(self._path(name))
+        version = newest_version(self.spark(), self._sql(name))
         return described(name, self.names, "delta", version, self._read(name, version))
 
     def read(self, table: TableRef) -> DataFrame:
@@ -55,12 +44,7 @@ class ServerTables:
 
     def exists(self, table: TableRef) -> bool:
         """Say whether the server can read that version."""
-        from pyspark.errors import AnalysisException  # noqa: PLC0415 - imported where Spark is
-
-        try:
-            return bool(self._read(table.name, table.version).columns)
-        except AnalysisException:
-            return False
+        return is_readable(lambda: self.read(table))
 
     def file_digests(self, table: TableRef) -> dict[str, str]:
         """Return the SHA-256 of each data file of a Delta version; the server computes them."""
@@ -102,20 +86,13 @@ class ServerTables:
         return self._sql(table.name)
 
     def staged(self, path: Path) -> str:
-        """Send a file or folder of this machine's to the server, unless it is there; return where it lies.
-
-        It lies under the digest of its content, so that a name never stands for what it was before.
-        """
-        files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-        base = path.parent if path.is_file() else path
-        marks = {file.relative_to(base).as_posix(): file_digest(file) for file in files}
-        root = f"{self._warehouse}/{_STAGING}/{digest(marks)[:32]}"
-        wanted = {f"{root}/{name}": base / name for name in marks}
-        there = set(self._present(list(wanted)))
-        for place, file in wanted.items():
+        """Send a file or folder of this machine's to the server, unless it is there; return where it lies."""
+        shipment = Shipment.of(path, below=self._warehouse)
+        there = set(self._present(list(shipment.files)))
+        for place, file in shipment.files.items():
             if place not in there:
                 self.spark().copyFromLocalToFs(str(file), place)
-        return f"{root}/{path.name}" if path.is_file() else root
+        return shipment.place
 
     def _read(self, name: str, version: int) -> DataFrame:
         return self.spark().read.format("delta").option("versionAsOf", version).load(self._path(name))

@@ -16,7 +16,7 @@ from gauntlet.core.results import TableRef
 from gauntlet.core.state import write_atomically
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 
 
 class Tables(Protocol):
@@ -73,13 +73,7 @@ class DeltaTables:
     def write(self, name: str, frame: DataFrame, *, note: Mapping[str, str] | None = None) -> TableRef:
         """Replace a table's rows as one Delta commit."""
         path = self._path(name)
-        (
-            frame.write.format("delta")
-            .mode("overwrite")
-            .option("overwriteSchema", "true")
-            .option("userMetadata", json.dumps({"gauntlet": dict(note or {})}))
-            .save(str(path))
-        )
+        overwriting(frame, note=note).save(str(path))
         version = max(int(entry.stem) for entry in (path / "_delta_log").glob("*.json") if entry.stem.isdigit())
         return described(name, self.names, "delta", version, self._read(name, version))
 
@@ -175,6 +169,16 @@ class ParquetTables:
 
     def _path(self, name: str) -> Path:
         return self.root / self.names.catalog / self.names.schema_name / name
+
+
+def overwriting(frame: DataFrame, *, note: Mapping[str, str] | None) -> DataFrameWriter:
+    """Return what replaces a table's rows by a frame's, as one Delta commit that carries a note."""
+    return (
+        frame.write.format("delta")
+        .mode("overwrite")
+        .option("overwriteSchema", "true")
+        .option("userMetadata", json.dumps({"gauntlet": dict(note or {})}))
+    )
 
 
 def _file_digests(folder: Path, files: Sequence[str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gauntlet.adapters.databricks_settings import DatabricksSettings
 from gauntlet.core.errors import RequirementError
+from gauntlet.core.problem import Names
 
 
 @dataclass(frozen=True)
@@ -79,3 +80,8 @@ class WorkspaceFiles:
 
         with self.settings.asked(f"to keep the notebook {path}"):
             self.settings.client().workspace.upload(path, file.read_bytes(), format=ImportFormat.AUTO, overwrite=True)
+
+
+def volume_of(names: Names) -> str:
+    """Return the path of a problem's volume."""
+    return f"/Volumes/{names.catalog}/{names.schema_name}/{names.volume}"

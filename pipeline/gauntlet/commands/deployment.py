@@ -16,9 +16,9 @@ from rich.markup import escape
 from gauntlet.adapters.databricks_settings import databricks_settings
 from gauntlet.adapters.origin_files import checked_files
 from gauntlet.adapters.suite_files import find_suite, load_suite
-from gauntlet.adapters.workspace_files import WorkspaceFiles
+from gauntlet.adapters.workspace_files import WorkspaceFiles, volume_of
 from gauntlet.core.errors import ExitCode, InputError, RequirementError
-from gauntlet.core.problem import Names, Problem
+from gauntlet.core.problem import Problem
 from gauntlet.core.problem_file import load_problem
 from gauntlet.terminal import Terminal
 
@@ -90,11 +90,6 @@ def deploy(deployment: Deployment, terminal: Terminal) -> int:
         sent = [{"kind": each.kind, "file": str(each.file), "place": each.place} for each in uploads]
         terminal.document({"host": settings.host, "folder": folder, "files": sent})
     return ExitCode.DONE
-
-
-def volume_of(names: Names) -> str:
-    """Return the path of a problem's volume."""
-    return f"/Volumes/{names.catalog}/{names.schema_name}/{names.volume}"
 
 
 def _uploads(deployment: Deployment, problem: Problem, *, volume: str, folder: str) -> Iterator[Upload]:
