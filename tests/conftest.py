@@ -11,7 +11,7 @@ import pytest
 from pytest_spark.config import SparkConfigBuilder
 
 from gauntlet.adapters.jars import delta_jars
-from gauntlet.adapters.spark import local_settings, use_this_python
+from gauntlet.adapters.spark import importing_meanwhile, local_settings, use_this_python
 from gauntlet.adapters.target import LocalTarget
 from gauntlet.core.problem import Problem
 from gauntlet.core.problem_file import load_problem
@@ -51,7 +51,8 @@ def spark(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     conf = SparkConfigBuilder().get()
     for name, value in settings.items():
         conf.set(name, value)
-    session = request.getfixturevalue("spark_session")
+    with importing_meanwhile():
+        session = request.getfixturevalue("spark_session")
     session.sparkContext.setLogLevel("ERROR")
     return session
 

@@ -180,6 +180,7 @@ def test_jars_not_fetched_yet_do_not_stop_a_run(programs, state, tmp_path, monke
     monkeypatch.delenv("GAUNTLET_JARS_DIR", raising=False)
     monkeypatch.setenv("GAUNTLET_CACHE_DIR", str(tmp_path / "cache"))
     assert _finding(state, "Delta's jars").status == "optional"
+    assert "gauntlet prepare" in _finding(state, "class archive").advice
     require(state, target="local")
 
 

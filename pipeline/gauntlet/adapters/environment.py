@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from gauntlet.adapters.class_archive import archive_at_hand
 from gauntlet.adapters.databricks_compute import compute_of, require_fitting_client
 from gauntlet.adapters.databricks_settings import databricks_settings
-from gauntlet.adapters.jars import DELTA_VERSION, cache_folder, jars_at_hand
+from gauntlet.adapters.jars import DELTA_VERSION, cache_folder, delta_jars, jars_at_hand
 from gauntlet.adapters.java import java_program
 from gauntlet.adapters.remote_settings import remote_settings
 from gauntlet.core.errors import RequirementError
@@ -50,7 +51,7 @@ def examine(state: State, *, target: TargetName) -> tuple[Finding, ...]:
     checks: tuple[Callable[[], Finding], ...] = (
         _python,
         # Where the servers are somewhere else, neither Java nor Delta's jars are needed here.
-        *{"local": (_java, _pyspark, _delta_jars), "remote": (_pyspark,), "databricks": ()}[target],
+        *{"local": (_java, _pyspark, _delta_jars, _class_archive), "remote": (_pyspark,), "databricks": ()}[target],
         lambda: _disk("state folder", state.root),
         lambda: _disk("cache folder", cache_folder()),
     )
@@ -106,6 +107,14 @@ def _delta_jars() -> Finding:
         return Finding("Delta's jars", "ok", DELTA_VERSION)
     advice = "the first run fetches them (10 MB); without network set GAUNTLET_JARS_DIR or GAUNTLET_IVY_SETTINGS"
     return Finding("Delta's jars", "optional", "not fetched yet", advice)
+
+
+def _class_archive() -> Finding:
+    if jars_at_hand() and archive_at_hand(delta_jars()):
+        return Finding("class archive", "ok", "written")
+    return Finding(
+        "class archive", "optional", "not written", "`gauntlet prepare` writes it, and Spark starts in half the time"
+    )
 
 
 def _disk(name: str, folder: Path) -> Finding:

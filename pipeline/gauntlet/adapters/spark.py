@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gauntlet.adapters.class_archive import sharing_options
 from gauntlet.core.errors import RequirementError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+_NEEDED_SOON = ("pandas", "pyarrow", "mlflow.pyfunc", "sklearn.ensemble", "scipy.stats")
 
-def local_settings(*, jars: Sequence[Path], warehouse: Path, workers: int | None = None) -> dict[str, str]:
+
+def local_settings(
+    *, jars: Sequence[Path], warehouse: Path, workers: int | None = None, options: str | None = None
+) -> dict[str, str]:
     """Return the settings of a local session.
 
     Args:
         jars: Delta's jars; without any the session has no Delta.
         warehouse: Where Spark keeps what it must keep.
         workers: The number of worker threads; None takes one for each core.
+        options: Java's options for the class archive; None takes the archive where there is one.
     """
+    sharing = sharing_options(jars) if options is None else options
     settings = {
         "spark.master": f"local[{workers or '*'}]",
         "spark.app.name": "gauntlet",
@@ -29,7 +39,7 @@ def local_settings(*, jars: Sequence[Path], warehouse: Path, workers: int | None
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": "1g",
         # The JVM lives for seconds: the quick compiler and the simple collector halve its processor time.
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {sharing}".strip(),
         # Workers import a model's own code from where it lies; compiled code beside it would change its files.
         "spark.executorEnv.PYTHONDONTWRITEBYTECODE": "1",
         "spark.ui.enabled": "false",
@@ -46,7 +56,8 @@ def local_settings(*, jars: Sequence[Path], warehouse: Path, workers: int | None
     }
     if jars:
         settings |= {
-            "spark.jars": ",".join(str(jar) for jar in jars),
+            # On the class path, not in ``spark.jars``: Java archives no classes of Spark's own loader.
+            "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in jars),
             "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
             "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         }
@@ -59,6 +70,27 @@ def use_this_python() -> None:
     Unless told, it takes the first ``python3`` on PATH, which may lack our packages.
     """
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+
+
+@contextmanager
+def importing_meanwhile() -> Iterator[None]:
+    """Import what nearly every session needs soon while the block waits for Spark's JVM.
+
+    The block ends when the imports have: two threads that import the same modules at once may see them half made.
+    """
+    thread = threading.Thread(target=_import, args=(_NEEDED_SOON,), name="imports")
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def _import(modules: Sequence[str]) -> None:
+    for module in modules:
+        # What is missing or broken is told where it is used.
+        with suppress(Exception):
+            importlib.import_module(module)
 
 
 def open_local_session(settings: dict[str, str]) -> SparkSession:
@@ -75,6 +107,7 @@ def open_local_session(settings: dict[str, str]) -> SparkSession:
     builder = SparkSession.builder
     for name, value in settings.items():
         builder = builder.config(name, value)
-    session = builder.getOrCreate()
+    with importing_meanwhile():
+        session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -33,7 +34,7 @@ from gauntlet.stages.incumbents import incumbent_of
 from gauntlet.stages.problem_marks import suites_of
 from gauntlet.stages.score import scored_by
 from gauntlet.stages.trainer import RoadTrainer
-from gauntlet.stages.training_rows import frozen_selections, open_test_split
+from gauntlet.stages.training_rows import frozen_selections, record_opening
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -70,18 +71,23 @@ def collected(context: StageContext, made: Made, *, reason: str) -> Candidate:
         files=made.package.files,
     )
     # The door of the test split: from here on its rows are read.
-    open_test_split(context, made.split, selection_digest=made.select.selection_digest, reason=reason)
-    models = {record.name: _judged(context, record, made.select) for record in made.select.candidates}
+    record_opening(context, made.split, selection_digest=made.select.selection_digest, reason=reason)
+    # Spark reads the rows while models are loaded and the registry is asked here.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        reading = pool.submit(_splits, context, made.split)
+        models = {record.name: _judged(context, record, made.select) for record in made.select.candidates}
+        incumbent = incumbent_of(context, model_digest=made.package.model_digest)
+        splits = reading.result()
     return Candidate(
         problem=context.problem,
         chosen=made.select.chosen.name,
         baseline=made.baseline.forest.name,
         models=models,
-        splits=_splits(context, made.split),
+        splits=splits,
         threshold=made.select.threshold,
         tables=_tables(context, made, artefact),
         suites=suites_of(context.problem, problem_folder=context.problem_folder),
-        incumbent=incumbent_of(context, model_digest=made.package.model_digest),
+        incumbent=incumbent,
         trainer=RoadTrainer(context, record=made.select.chosen, split=made.split),
         artefact=artefact,
         code=code_files(context.problem, problem_folder=context.problem_folder),

@@ -54,6 +54,22 @@ def open_test_split(context: StageContext, split: SplitResult, *, selection_dige
     Raises:
         RefusedError: If no frozen choice of that digest is in the state folder.
     """
+    record_opening(context, split, selection_digest=selection_digest, reason=reason)
+    return _read(context, split, "test")
+
+
+def record_opening(context: StageContext, split: SplitResult, *, selection_digest: str, reason: str) -> None:
+    """Write the opening of the test split for a frozen choice into the ledger, for a caller that reads all splits.
+
+    Args:
+        context: The asking stage's context.
+        split: The split.
+        selection_digest: The digest of the choice that the rows are opened for.
+        reason: Why, in a few words.
+
+    Raises:
+        RefusedError: If no frozen choice of that digest is in the state folder.
+    """
     if selection_digest not in frozen_selections(context):
         raise RefusedError(f"the test split opens for a frozen choice only, and {selection_digest[:12]} is none")
     record_test_read(
@@ -63,7 +79,6 @@ def open_test_split(context: StageContext, split: SplitResult, *, selection_dige
         reason=reason,
         stage_key=context.key,
     )
-    return _read(context, split, "test")
 
 
 def frozen_selections(context: StageContext) -> frozenset[str]:

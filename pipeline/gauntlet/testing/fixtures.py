@@ -115,6 +115,8 @@ def gauntlet_spark(request: pytest.FixtureRequest) -> SparkSession:
     """
     from pytest_spark.config import SparkConfigBuilder  # noqa: PLC0415 - only where Spark is used
 
+    from gauntlet.adapters.spark import importing_meanwhile  # noqa: PLC0415 - only where Spark is used
+
     target: Target = _road(request).target
     settings = target.spark_settings()
     if not settings:  # a server's session, which is not started here
@@ -122,7 +124,8 @@ def gauntlet_spark(request: pytest.FixtureRequest) -> SparkSession:
     conf = SparkConfigBuilder().get()
     for name, value in settings.items():
         conf.set(name, value)
-    session: SparkSession = request.getfixturevalue("spark_session")
+    with importing_meanwhile():
+        session: SparkSession = request.getfixturevalue("spark_session")
     session.sparkContext.setLogLevel("ERROR")
     return session
 
