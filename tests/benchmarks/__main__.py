@@ -21,6 +21,7 @@ from tests.benchmarks.false_promotions import false_promotions
 from tests.benchmarks.promotion_proofs import evidence_flips, whole_promotions
 from tests.benchmarks.promotion_races import promotion_races
 from tests.benchmarks.serving import serving
+from tests.benchmarks.sweep import growth, sweep
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "end_to_end": lambda asked: end_to_end(asked.repeats),
@@ -29,6 +30,8 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "whole_promotions": lambda asked: whole_promotions(asked.promotions),
     "promotion_races": lambda asked: promotion_races(asked.races),
     "serving": lambda asked: serving(asked.turns, asked.state),
+    "sweep": lambda asked: sweep(asked.trials, asked.anchor_trials, asked.repeats),
+    "growth": lambda asked: growth((96, 500, asked.most_trials)),
 }
 
 
@@ -43,6 +46,9 @@ def main() -> int:
     parser.add_argument("--flips", type=_count, default=500, help="bytes flipped, one at a time (default 500)")
     parser.add_argument("--turns", type=_count, default=3, help="turns of load on each server (default 3)")
     parser.add_argument("--state", type=Path, help="state folder of the champion to serve (default: one made for it)")
+    parser.add_argument("--trials", type=_count, default=96, help="trials of the sweep (default 96)")
+    parser.add_argument("--anchor-trials", type=_count, default=24, help="trials of hyperopt's sweeps (default 24)")
+    parser.add_argument("--most-trials", type=_count, default=2000, help="trials of the longest history (default 2000)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     asked = parser.parse_args()
     names = tuple(BENCHMARKS) if asked.name == "all" else (asked.name,)

@@ -76,15 +76,21 @@ class LagProposer:
         )
 
     @cached_property
-    def _domain(self) -> Domain:
+    def space(self) -> dict[str, Any]:
+        """The space as hyperopt describes it."""
         from hyperopt import hp  # noqa: PLC0415 - most commands search for nothing
-        from hyperopt.base import Domain  # noqa: PLC0415 - as above
 
         space = {}
         for name, dimension in self.rule.space.items():
             step = () if dimension.step is None or not dimension.distribution.startswith("q") else (dimension.step,)
             space[name] = getattr(hp, dimension.distribution)(name, dimension.low, dimension.high, *step)
-        return Domain(_never_called, space)
+        return space
+
+    @cached_property
+    def _domain(self) -> Domain:
+        from hyperopt.base import Domain  # noqa: PLC0415 - most commands search for nothing
+
+        return Domain(_never_called, self.space)
 
 
 def fit_seed(seeds: Seeds, index: int) -> int:
