@@ -6,11 +6,12 @@ import math
 import os
 import signal
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 from gauntlet.adapters.objective import Score
-from gauntlet.core.problem import SweepRule
+from gauntlet.core.search import SweepRule
 from gauntlet.core.trials import Trial
 
 SPACE = {
@@ -29,6 +30,9 @@ class Valley:
     """A smooth AUC with one best point; the floor under the other objectives."""
 
     identity: str = "valley"
+
+    def fault(self, parameters: Collection[str]) -> str | None:
+        return None if set(parameters) == set(SPACE) else "a valley has a rate and a depth"
 
     def prepare(self) -> Any:
         return 0.9

@@ -11,7 +11,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,9 @@ from gauntlet.adapters.sweep_engine import Search, run_sweep
 from gauntlet.adapters.target import LocalTarget
 from gauntlet.adapters.tpe import LagProposer, fit_seed
 from gauntlet.adapters.trial_runs import TrialRuns
-from gauntlet.core.problem import Problem, SweepRule
+from gauntlet.core.problem import Problem
 from gauntlet.core.problem_file import load_problem
+from gauntlet.core.search import SweepRule
 from gauntlet.core.seeding import Seeds
 from gauntlet.core.state import State
 from gauntlet.core.trials import Trial, TrialResult, trials_digest
@@ -199,6 +200,9 @@ class _Free:
     """An objective that costs nothing."""
 
     identity: str = "free"
+
+    def fault(self, parameters: Collection[str]) -> str | None:
+        return None
 
     def prepare(self) -> Any:
         return None

@@ -10,7 +10,7 @@ from html import unescape
 
 import pytest
 
-from gauntlet.core.problem import Dimension
+from gauntlet.core.search import Dimension
 from gauntlet.core.trials import TrialResult
 from gauntlet.stages import numerals, palette
 from gauntlet.stages.charts import Axes, Line, Rule, Scale, line_chart, thinned

@@ -21,8 +21,9 @@ from gauntlet.adapters.objective import (
     area_under_curve,
     run_trial,
 )
+from gauntlet.core.search import SEARCHABLE
 from gauntlet.core.trials import Trial
-from tests.sweep_objectives import PatchyValley, Valley
+from tests.sweep_objectives import PatchyValley, UnevenValley, Valley
 
 pytestmark = pytest.mark.unit
 
@@ -129,6 +130,30 @@ def test_a_parameter_that_xgboost_refuses_fails_its_trial() -> None:
     result = run_trial(boosted(), dataclasses.replace(TRIAL, params={"learning_rate": -1.0}))
     assert result.auc is None
     assert "learning_rate" in str(result.failure)
+
+
+def test_a_fit_beyond_its_limit_is_stopped_and_fails() -> None:
+    result = run_trial(boosted(limit_seconds=1e-9), TRIAL)
+    assert result.auc is None
+    assert result.failure == "TimeoutError: stopped in round 0 after 1e-09 s, the most that a trial may take"
+    assert run_trial(boosted(limit_seconds=3600.0), TRIAL).auc == run_trial(boosted(), TRIAL).auc
+
+
+def test_any_model_that_took_longer_than_its_limit_has_failed() -> None:
+    trial = Trial(index=1, seed=0, params={"rate": 0.1, "depth": 4})
+    assert run_trial(UnevenValley(), trial, limit_seconds=1e-9).failure == (
+        "it took longer than 1e-09 s, the most that a trial may take"
+    )
+    assert run_trial(UnevenValley(), trial, limit_seconds=3600.0).failure is None
+
+
+def test_the_searchable_parameters_are_ones_that_xgboost_has() -> None:
+    from xgboost import XGBClassifier  # noqa: PLC0415 - takes a second to import
+
+    known = set(XGBClassifier().get_params())
+    assert SEARCHABLE - known == {"eta", "min_split_loss", "lambda", "alpha"}
+    assert boosted().fault(TRIAL.params) is None
+    assert "max_deep" in str(boosted().fault(["max_depth", "max_deep"]))
 
 
 def test_a_failing_preparation_fails_the_trial() -> None:

@@ -20,6 +20,10 @@ def test_the_packaged_problem_is_the_tutorials():
     assert problem.max_bad_rows == 0
 
 
+DEPTH = {"distribution": "quniform", "low": 2, "high": 9, "step": 1}
+RATE = {"distribution": "loguniform", "low": -3, "high": 0}
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -29,6 +33,11 @@ def test_the_packaged_problem_is_the_tutorials():
         ({"split.fractions.test": 0.5}, r"split\.fractions: train, validation and test must add up to 1, not 1\.3"),
         ({"sweep.space.max_depth.low": 200}, r"sweep\.space\.max_depth: low \(200\) must be less than high \(100\)"),
         ({"sweep.space": {}}, r"sweep\.space: "),
+        ({"sweep.space.max_deep": DEPTH}, r"sweep\.space: XGBoost's trees have no parameter 'max_deep' .*max_depth"),
+        ({"sweep.space.eta": RATE}, r"sweep\.space: learning_rate and eta are one parameter"),
+        ({"sweep.space.max_bin": RATE}, r"sweep\.space: max_bin is a whole number; .*quniform"),
+        ({"sweep.space.seed": DEPTH}, r"sweep\.space: XGBoost's trees have no parameter 'seed'"),
+        ({"sweep.trial_seconds": 0}, r"sweep\.trial_seconds: "),
         ({"label.rule": "quality >= seven"}, r"label\.rule compares the integer column 'quality' with 'seven'"),
         ({"label.rule": "taste >= 7"}, r"label\.rule reads 'taste', which is not among the columns"),
         ({"label.rule": ">= 7"}, r"label\.rule: expected"),

@@ -11,7 +11,7 @@ import pytest
 
 from gauntlet.adapters.objective import run_trial
 from gauntlet.adapters.tpe import LagProposer
-from gauntlet.core.problem import SweepRule
+from gauntlet.core.search import SweepRule
 from gauntlet.core.seeding import Seeds
 from gauntlet.core.trials import Trial, TrialResult, trials_digest
 from tests.sweep_objectives import SPACE, PatchyValley, Valley, sweep_rule

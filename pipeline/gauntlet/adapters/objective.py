@@ -6,6 +6,7 @@ import hashlib
 import io
 import math
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gauntlet.core.canonical import digest
+from gauntlet.core.search import SEARCHABLE
 from gauntlet.core.trials import Trial, TrialResult
 
 if TYPE_CHECKING:
@@ -45,6 +47,9 @@ class Objective(Protocol):
     @property
     def identity(self) -> str:
         """The digest of all that an evaluation depends on beside the trial: data, settings, libraries."""
+
+    def fault(self, parameters: Collection[str]) -> str | None:
+        """Return why these parameters cannot be searched; None if they can. Asked before any worker is."""
 
     def prepare(self) -> Any:
         """Build what all trials share; called once in each process."""
@@ -107,12 +112,14 @@ class BoostedTreesObjective:
         max_rounds: The most boosting rounds.
         early_stopping_rounds: Stop after this many rounds without a better AUC.
         trees: Which trees predict: those up to the best iteration, or (as the tutorial does) all that were grown.
+        limit_seconds: A fit that takes longer is stopped, and its trial fails; None sets no limit.
     """
 
     data: PackedMatrices
     max_rounds: int
     early_stopping_rounds: int
     trees: Literal["best", "all"] = "best"
+    limit_seconds: float | None = None
 
     @cached_property
     def identity(self) -> str:
@@ -126,9 +133,15 @@ class BoostedTreesObjective:
                 "max_rounds": self.max_rounds,
                 "early_stopping_rounds": self.early_stopping_rounds,
                 "trees": self.trees,
+                "limit_seconds": self.limit_seconds,
                 "xgboost": str(xgboost.__version__),
             }
         )
+
+    def fault(self, parameters: Collection[str]) -> str | None:
+        """Return which parameters XGBoost's trees do not have; None if they have all."""
+        unknown = sorted(set(parameters) - SEARCHABLE)
+        return f"XGBoost's trees have no parameter {', '.join(unknown)} to search" if unknown else None
 
     def prepare(self) -> PreparedTrees:
         """Build XGBoost's matrices."""
@@ -145,8 +158,23 @@ class BoostedTreesObjective:
         return Score(auc=fitted.auc, best_iteration=fitted.best_iteration)
 
     def fit(self, trial: Trial, prepared: PreparedTrees) -> FittedTrees:
-        """Fit a booster from a trial's parameters and seed; the same bits in any process."""
+        """Fit a booster from a trial's parameters and seed; the same bits in any process.
+
+        Raises:
+            TimeoutError: If the limit was reached.
+        """
         import xgboost  # noqa: PLC0415 - takes a second to import
+
+        started = time.perf_counter()
+        limit = math.inf if self.limit_seconds is None else self.limit_seconds
+
+        class Limit(xgboost.callback.TrainingCallback):
+            """Stops the training at the limit."""
+
+            def after_iteration(self, model: Booster, epoch: int, evals_log: Any) -> bool:
+                if time.perf_counter() - started > limit:
+                    raise TimeoutError(f"stopped in round {epoch} after {limit:g} s, the most that a trial may take")
+                return False
 
         booster = xgboost.train(
             booster_parameters(trial),
@@ -155,6 +183,7 @@ class BoostedTreesObjective:
             evals=[(prepared.selection, "selection")],
             early_stopping_rounds=self.early_stopping_rounds,
             verbose_eval=False,
+            callbacks=None if self.limit_seconds is None else [Limit()],
         )
         best = int(booster.best_iteration)
         trees = best + 1 if self.trees == "best" else int(booster.num_boosted_rounds())
@@ -214,8 +243,14 @@ def area_under_curve(booster: Booster, rows: Matrices, *, trees: int) -> float:
     return float(roc_auc_score(rows.selection_label, predicted))
 
 
-def run_trial(objective: Objective, trial: Trial) -> TrialResult:
-    """Evaluate a trial; whatever goes wrong in it becomes its result, with the reason."""
+def run_trial(objective: Objective, trial: Trial, *, limit_seconds: float | None = None) -> TrialResult:
+    """Evaluate a trial; whatever goes wrong in it becomes its result, with the reason.
+
+    Args:
+        objective: How it is evaluated.
+        trial: The trial.
+        limit_seconds: A trial that took longer has failed; None sets no limit.
+    """
     started, clock = time.time(), time.perf_counter()
     score: Score | None = None
     failure: str | None = None
@@ -225,6 +260,8 @@ def run_trial(objective: Objective, trial: Trial) -> TrialResult:
         score = objective.evaluate(trial, prepared)
         if not math.isfinite(score.auc):
             failure = f"its AUC is {score.auc}"
+        elif limit_seconds is not None and time.perf_counter() - clock > limit_seconds:
+            failure = f"it took longer than {limit_seconds:g} s, the most that a trial may take"
     except (Exception, SystemExit) as error:  # a trial must never stop the others
         failure = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST_REASON]
     good = score if failure is None else None

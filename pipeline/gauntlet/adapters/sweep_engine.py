@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Protocol
 from gauntlet.adapters.objective import Objective, run_trial
 from gauntlet.adapters.tpe import LagProposer
 from gauntlet.core.canonical import digest
-from gauntlet.core.errors import DataError, RequirementError
-from gauntlet.core.problem import SweepRule
+from gauntlet.core.errors import DataError, InputError, RequirementError
+from gauntlet.core.search import SweepRule
 from gauntlet.core.seeding import Seeds
 from gauntlet.core.trials import Journal, Trial, TrialResult
 
@@ -46,10 +46,11 @@ class InProcessRunner:
     """Trials in this process."""
 
     objective: Objective
+    limit_seconds: float | None = None
 
     def run(self, trials: Sequence[Trial]) -> list[TrialResult]:
         """Evaluate the trials here."""
-        return [run_trial(self.objective, trial) for trial in trials]
+        return [run_trial(self.objective, trial, limit_seconds=self.limit_seconds) for trial in trials]
 
     def cancel(self) -> None:
         """Do nothing: the running trial ends by itself."""
@@ -62,12 +63,14 @@ class SparkRunner:
     Attributes:
         spark: The session.
         objective: How a trial is evaluated; it travels with each task.
+        limit_seconds: The most that a trial may take; None sets no limit.
         tag: The mark of this sweep's jobs, to cancel them by.
         cancelled: Set once nothing more is to be run.
     """
 
     spark: SparkSession
     objective: Objective
+    limit_seconds: float | None = None
     tag: str = field(default_factory=lambda: f"gauntlet-sweep-{uuid.uuid4().hex}")
     cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -88,13 +91,14 @@ class SparkRunner:
         self.spark.interruptTag(self.tag)
 
     def _job(self, trials: Sequence[Trial]) -> list[TrialResult]:
-        objective, batch = self.objective, tuple(trials)
+        objective, limit, batch = self.objective, self.limit_seconds, tuple(trials)
 
         def evaluate(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
             import pandas as pd  # noqa: PLC0415 - runs in Spark's worker
 
             for _ in frames:
-                yield pd.DataFrame({"result": [run_trial(objective, trial).to_json() for trial in batch]})
+                results = (run_trial(objective, trial, limit_seconds=limit) for trial in batch)
+                yield pd.DataFrame({"result": [result.to_json() for result in results]})
 
         self.spark.addTag(self.tag)
         try:
@@ -171,10 +175,15 @@ def run_sweep(
         on_result: Called in this thread for each finished trial, those of the journal first.
 
     Raises:
+        InputError: If the objective cannot be searched in this space.
         DataError: If so many trials failed that more than ``rule.max_failed_share`` of all do.
         RequirementError: If Spark cannot run them.
     """
-    runner: TrialRunner = InProcessRunner(search.objective) if spark is None else SparkRunner(spark, search.objective)
+    fault = search.objective.fault(search.rule.space)
+    if fault is not None:
+        raise InputError(f"sweep.space: {fault}")
+    objective, limit = search.objective, search.rule.trial_seconds
+    runner: TrialRunner = InProcessRunner(objective, limit) if spark is None else SparkRunner(spark, objective, limit)
     plan = SweepPlan.of(search.rule, workers=1 if spark is None else workers, batch=batch)
     return _Sweep(search, runner=runner, plan=plan, on_result=on_result).run()
 

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from gauntlet.core.canonical import digest
-from gauntlet.core.problem import Dimension, SweepRule
+from gauntlet.core.search import Dimension, SweepRule
 from gauntlet.core.seeding import Seeds
 from gauntlet.core.trials import Trial, TrialResult
 

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from gauntlet.core.gate_rules import GateRules, Waiver
 from gauntlet.core.origins import Origin
+from gauntlet.core.search import BoostedSweepRule
 from gauntlet.core.section import Section, TargetName
 
 ColumnKind = Literal["number", "integer", "boolean", "text"]
@@ -195,44 +196,6 @@ class BaselineRule(Section):
     reference_trees: int = Field(default=300, ge=1)
 
 
-class Dimension(Section):
-    """One dimension of the search space, in hyperopt's terms (``loguniform`` bounds are natural logarithms)."""
-
-    distribution: Literal["uniform", "loguniform", "quniform", "qloguniform"]
-    low: float
-    high: float
-    step: float | None = Field(default=None, gt=0)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Dimension:
-        if not self.low < self.high:
-            raise ValueError(f"low ({self.low:g}) must be less than high ({self.high:g})")
-        if self.distribution.startswith("q") and self.step is None:
-            raise ValueError(f"{self.distribution} needs a step")
-        return self
-
-
-class SweepRule(Section):
-    """The XGBoost search: its space, its budget, and the lag that makes it reproducible in parallel.
-
-    Attributes:
-        trials: How many points are tried.
-        lag: Proposal i is made from the results of trials 0 … i - lag - 1 only; so up to ``lag`` trials run at once,
-            and the number of workers changes nothing.
-        max_rounds: The most boosting rounds a trial may take.
-        early_stopping_rounds: A trial stops after this many rounds without a better validation AUC.
-        max_failed_share: More failed trials than this share stop the sweep with an error.
-        space: Parameters of XGBoost by name.
-    """
-
-    trials: int = Field(default=96, ge=1)
-    lag: int = Field(default=8, ge=1)
-    max_rounds: int = Field(default=1000, ge=1)
-    early_stopping_rounds: int = Field(default=50, ge=1)
-    max_failed_share: float = Field(default=0.2, ge=0, lt=1)
-    space: dict[str, Dimension] = Field(min_length=1)
-
-
 class Costs(Section):
     """What a wrong decision costs; only the ratio matters."""
 
@@ -316,7 +279,7 @@ class Problem(Section):
     label: LabelRule
     split: SplitRule = SplitRule()
     baseline: BaselineRule = BaselineRule()
-    sweep: SweepRule
+    sweep: BoostedSweepRule
     costs: Costs = Costs()
     gates: GateRules = GateRules()
     waivers: tuple[Waiver, ...] = ()

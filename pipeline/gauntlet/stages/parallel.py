@@ -12,7 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from gauntlet.core.problem import Dimension
+from gauntlet.core.search import Dimension
 from gauntlet.core.trials import TrialResult
 from gauntlet.stages import numerals
 from gauntlet.stages.charts import Scale

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,7 @@ def learn(context: StageContext, split: SplitResult) -> tuple[Encoding, BoostedT
         data=PackedMatrices.pack(matrices),
         max_rounds=rule.max_rounds,
         early_stopping_rounds=rule.early_stopping_rounds,
+        limit_seconds=rule.trial_seconds,
         # The tutorial reports what all trees predict, also those grown after the best iteration.
         trees="all" if split.protocol == "notebook" else "best",
     )
@@ -119,7 +121,8 @@ def _fit_again(context: StageContext, objective: BoostedTreesObjective, winner: 
     """Fit the winner in this process, save it, and hold what was saved against the trial."""
     prepared = objective.prepare()
     path = context.folder / "model.ubj"
-    objective.fit(_trial(context.seeds, winner), prepared).model.save_model(path)
+    # The winner kept its limit; how long this process takes is of no matter.
+    replace(objective, limit_seconds=None).fit(_trial(context.seeds, winner), prepared).model.save_model(path)
     booster = xgboost.Booster(model_file=path)
     auc = area_under_curve(booster, prepared.rows, trees=booster.num_boosted_rounds())
     if auc != winner.auc:
