@@ -24,7 +24,7 @@ from tests.benchmarks.serving import serving
 from tests.benchmarks.sweep import growth, sweep
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
-    "end_to_end": lambda asked: end_to_end(asked.repeats),
+    "end_to_end": lambda asked: end_to_end(asked.repeats, asked.tutorial_trials),
     "false_promotions": lambda asked: false_promotions(asked.pairs),
     "evidence_flips": lambda asked: evidence_flips(asked.flips),
     "whole_promotions": lambda asked: whole_promotions(asked.promotions),
@@ -48,6 +48,9 @@ def main() -> int:
     parser.add_argument("--state", type=Path, help="state folder of the champion to serve (default: one made for it)")
     parser.add_argument("--trials", type=_count, default=96, help="trials of the sweep (default 96)")
     parser.add_argument("--anchor-trials", type=_count, default=24, help="trials of hyperopt's sweeps (default 24)")
+    parser.add_argument(
+        "--tutorial-trials", type=int, default=96, help="trials of the tutorial's sweep; 0 leaves it out (default 96)"
+    )
     parser.add_argument("--most-trials", type=_count, default=2000, help="trials of the longest history (default 2000)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     asked = parser.parse_args()

@@ -1,4 +1,7 @@
-"""The whole honest run from a cold start: its seconds and the memory that it and all its children hold together."""
+"""The whole honest run from a cold start, and the tutorial's own steps as its anchor.
+
+Of ours the seconds, those of each stage, and the memory that it and all its children hold together.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +19,39 @@ _SAMPLE_SECONDS = 0.2
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-def end_to_end(repeats: int) -> dict[str, Any]:
-    """Run ``gauntlet run --json`` in an empty folder, so often, and return the median of the seconds."""
-    runs = [_run() for _ in range(repeats)]
+def end_to_end(repeats: int, anchor_trials: int) -> dict[str, Any]:
+    """Run ``gauntlet run --json`` and the tutorial's steps in empty folders, in turns; return the medians.
+
+    Args:
+        repeats: How often.
+        anchor_trials: The trials of the tutorial's sweep; 0 leaves the tutorial out. Fewer than our 96 favour it.
+    """
+    runs, anchors = [], []
+    for _ in range(repeats):
+        runs.append(_run())
+        if anchor_trials:
+            anchors.append(_tutorial(anchor_trials))
     seconds = [run["ours_seconds"] for run in runs]
+    middle = statistics.median(anchors) if anchors else None
     return runs[-1] | {
+        "anchor_seconds": middle,
+        "anchor_trials": anchor_trials,
+        "speedup_over_anchor": None if middle is None else round(middle / statistics.median(seconds), 2),
         "ours_seconds": round(statistics.median(seconds), 1),
         "ours_seconds_min": min(seconds),
         "peak_memory_mib": max(run["peak_memory_mib"] for run in runs),
         "repeats": repeats,
     }
+
+
+def _tutorial(trials: int) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        started = os.times().elapsed
+        command = [sys.executable, "-m", "tests.benchmarks.tutorial", folder, str(trials)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise SystemExit(f"the tutorial's steps ended with {done.returncode}: {done.stderr[-2000:]}")
+        return round(os.times().elapsed - started, 1)
 
 
 def _run() -> dict[str, Any]:

@@ -84,10 +84,17 @@ def test_another_java_or_another_jar_wants_another_archive(jars, java, recording
     assert not archive_at_hand(jars)
 
 
-def test_a_changed_jar_wants_another_archive(jars, recording):
-    write_archive(jars)
+def test_a_changed_jar_wants_another_archive_and_the_old_one_goes(jars, recording):
+    first = write_archive(jars)
+    other = first.with_name("of-another-installation.jsa")
+    other.write_bytes(b"archive")
     jars[0].write_bytes(b"other classes")
     assert not archive_at_hand(jars)
+    second = write_archive(jars)
+    assert second != first
+    assert not first.exists()
+    assert archive_at_hand(jars)
+    assert other.exists()
 
 
 def test_a_recording_without_an_archive_is_an_error_and_leaves_nothing(jars, monkeypatch, tmp_path):

@@ -100,14 +100,18 @@ def test_each_pytest_command_chooses_a_tier_that_has_tests(words):
     assert list((ROOT / "tests" / words[1].split()[0]).glob("test_*.py"))
 
 
+@cache
+def help_of(called):
+    """Return what a script says of itself; each is asked once, for some import for seconds."""
+    command = [sys.executable, *called, "--help"]
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+
 @pytest.mark.parametrize("words", _starting_with("python"), ids=" ".join)
 def test_each_script_takes_its_options(words):
     called, options = (words[:2], words[2:]) if words[0] == "-m" else (words[:1], words[1:])
-    help_text = subprocess.run(
-        [sys.executable, *called, "--help"], capture_output=True, text=True, check=True, cwd=ROOT
-    ).stdout
     for option in options:
-        assert option.isdecimal() or option in help_text
+        assert option.isdecimal() or option in help_of(tuple(called))
 
 
 def test_the_two_commands_use_what_is_there():

@@ -74,6 +74,7 @@ def write_archive(jars: Sequence[Path]) -> Path:
             last = output.strip().splitlines()[-1:] or ["it gave no reason"]
             raise RequirementError(f"Java wrote no class archive ({last[0]}); Spark works without it, only slower")
         size = written.stat().st_size
+        _remove_earlier(archive)
         written.replace(archive)
         _stamp(archive).write_text(json.dumps({"size": size}), encoding="utf-8")
     return archive
@@ -87,7 +88,14 @@ def _archive(jars: Sequence[Path]) -> Path | None:
     program, package = java.resolve(), Path(pyspark.origin).parent
     decisive = [program, package / "version.py", *jars]
     parts = [[str(path), *_changed(path)] for path in decisive]
-    return cache_folder() / "classes" / f"spark-{digest({'parts': parts})[:20]}.jsa"
+    return cache_folder() / "classes" / f"{digest(str(package))[:8]}-{digest(parts)[:12]}.jsa"
+
+
+def _remove_earlier(archive: Path) -> None:
+    """Remove what was written for this installation of pyspark with other jars or another Java."""
+    installation, _, _ = archive.name.partition("-")
+    for earlier in archive.parent.glob(f"{installation}-*.js*"):
+        earlier.unlink(missing_ok=True)
 
 
 def _changed(path: Path) -> tuple[int, int]:
