@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import click
@@ -110,8 +111,9 @@ def help_of(called):
 @pytest.mark.parametrize("words", _starting_with("python"), ids=" ".join)
 def test_each_script_takes_its_options(words):
     called, options = (words[:2], words[2:]) if words[0] == "-m" else (words[:1], words[1:])
+    help_text = help_of(tuple(called))
     for option in options:
-        assert option.isdecimal() or option in help_of(tuple(called))
+        assert option.isdecimal() or option in help_text
 
 
 def test_the_two_commands_use_what_is_there():
