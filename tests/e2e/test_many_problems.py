@@ -66,7 +66,7 @@ def test_each_has_a_registry_of_its_own_with_its_own_model(ended, folder):
 def test_one_session_serves_them_all(ended, folder):
     whole = Path(ended.document["log"]).read_text(encoding="utf-8")
     # Spark's JVM says how it logs when it starts, and at no other time.
-    assert whole.count("default log4j") == 1
+    assert whole.count("Setting default log level") == 1
     assert all(log.exists() for log in (folder / ".gauntlet").glob("*/runs/*/log.txt"))
 
 
@@ -83,14 +83,13 @@ def test_they_run_side_by_side_and_each_line_bears_its_problems_name(ended):
 
 
 def test_a_problem_comes_to_the_same_results_as_alone(ended, folder, small_road):
-    def keys(root):
-        summary = min((root / "runs").glob("*/summary.json"))
-        return {name: json.loads(summary.read_text(encoding="utf-8"))["keys"][name] for name in UNTIL_REGISTER}
+    def results(root):
+        files = [next(root.glob(f"stages/{stage}/*/result.json")) for stage in UNTIL_REGISTER[:-1]]
+        found = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+        # The key holds the digests of all that the stage worked from; MLflow makes up the names of runs.
+        return [(one["key"], {**one["result"], "run_id": ""}) for one in found]
 
-    # A stage's key holds the digests of what it was made from: the last one's, of the split and the forests.
-    assert keys(folder / ".gauntlet" / "wine_quality") == keys(small_road[0] / ".gauntlet")
-    beside, alone = ended.document["runs"][-1], small_road[1].document
-    assert (beside["data"], beside["split"]) == (alone["data"], alone["split"])
+    assert results(folder / ".gauntlet" / "wine_quality") == results(small_road[0] / ".gauntlet")
 
 
 def test_again_nothing_is_done_twice(gauntlet, ended, folder):
