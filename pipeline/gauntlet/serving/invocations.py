@@ -16,6 +16,7 @@ from functools import partial
 
 from starlette.types import Receive, Scope, Send
 
+from gauntlet.serving.batches import Batches
 from gauntlet.serving.champion_watch import ChampionWatch
 from gauntlet.serving.metrics import ServingMetrics
 from gauntlet.serving.refusals import Refusal, too_large
@@ -52,6 +53,7 @@ class Invocations:
         self._metrics = metrics
         self._limits = limits
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="scoring")
+        self._batches = Batches(maximum_rows=limits.rows)
         self._in_work = self._given_up = 0
         metrics.in_work.set_function(lambda: self._in_work + self._given_up)
 
@@ -119,8 +121,8 @@ class Invocations:
                     if size <= maximum:
                         chunks.append(chunk)
         except TimeoutError:
-            message = f"the body did not arrive within {self._limits.seconds:g} seconds"
-            raise Refusal(408, "REQUEST_TIMEOUT", message) from None
+            late = f"the body did not arrive within {self._limits.seconds:g} seconds"
+            raise Refusal(408, "REQUEST_TIMEOUT", late) from None
         if size > maximum:
             raise too_large(f"the body is larger than {maximum} bytes; send fewer rows at once")
         return b"".join(chunks)
@@ -133,7 +135,7 @@ class Invocations:
         """
         rows = self._limits.rows
         if len(body) <= _SMALL_BYTES and served.row_seconds <= _FAST_SECONDS:
-            reply = served.scoring.quick_reply(body, content_type, maximum_rows=rows)
+            reply = await self._batches.quick_reply(served.scoring, body, content_type)
             if reply is not None:
                 return reply
         ask = partial(served.scoring.reply, body, content_type, maximum_rows=rows)
