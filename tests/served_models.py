@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from gauntlet.core.encoding import encode, learn_encoding
 from gauntlet.core.errors import RefusedError
 from gauntlet.core.problem import Column, Problem
 from gauntlet.core.promotions import Promotion
+from gauntlet.serving.refusals import Refusal
 from gauntlet.serving.scoring import Reply, Scoring
 from gauntlet.serving.served_model import ServedModel
 
@@ -153,9 +154,11 @@ class MadeScoring:
         self.asked = threading.Event()
         self.released = threading.Event()
 
-    def quick_reply(self, body: bytes, content_type: str | None, *, maximum_rows: int) -> Reply | None:
-        """Answer at once, unless it is to wait."""
-        return None if body == b"wait" else self._reply(body)
+    def quick_replies(
+        self, requests: Sequence[tuple[bytes, str | None]], *, maximum_rows: int
+    ) -> list[Reply | Refusal | None]:
+        """Answer at once, but for those that are to wait."""
+        return [None if body == b"wait" else self._reply(body) for body, _ in requests]
 
     def reply(self, body: bytes, content_type: str | None, *, maximum_rows: int) -> Reply:
         """Answer when the test lets it."""

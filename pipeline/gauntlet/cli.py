@@ -89,8 +89,20 @@ def cli() -> None:
 @click.option("--until", "last", type=_stage_choice, default=STAGE_NAMES[-1], help="Stop after this stage.")
 @click.option("--from", "first", type=_stage_choice, help="Redo this stage and all after it, done or not.")
 @click.option("--fresh", is_flag=True, help="Redo all stages, done or not.")
+@click.option(
+    "--parallel", type=click.IntRange(min=1), help="Problems at once; by default one a core, and four at most."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would run and why, and do nothing.")
-def run(problems: tuple[Path, ...], last: str, first: str | None, *, fresh: bool, dry_run: bool, **options: Any) -> int:
+def run(  # noqa: PLR0913 - one argument an option of the command
+    problems: tuple[Path, ...],
+    last: str,
+    first: str | None,
+    *,
+    fresh: bool,
+    parallel: int | None,
+    dry_run: bool,
+    **options: Any,
+) -> int:
     """Walk the whole road: from the data to a promoted model, a scored table and a report.
 
     Stages whose inputs did not change since they were done are not done again.
@@ -104,7 +116,7 @@ def run(problems: tuple[Path, ...], last: str, first: str | None, *, fresh: bool
         raise InputError(f"--from {first} comes after --until {last}; there would be nothing to do")
     steps = Steps(first=first, last=last)
     if len(problems) > 1 or any(problem.is_dir() for problem in problems):
-        return run_many_roads(*_road(options), steps, problems=problems, dry_run=dry_run)
+        return run_many_roads(*_road(options), steps, problems=problems, parallel=parallel, dry_run=dry_run)
     return run_road(*_road(options | {"problem": next(iter(problems), None)}), steps, dry_run=dry_run)
 
 

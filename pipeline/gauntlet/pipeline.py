@@ -11,6 +11,7 @@ import importlib
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -45,6 +46,8 @@ class Stage:
         needs: The stages whose results its function takes.
         settings: The parts of the problem that it reads, by dotted name.
         always: Whether it runs even after a refusal (the report).
+        alone: Whether it uses what a process has only once (see ``Tracking.alone``), so that of several roads in one
+            process only one is at such a stage.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Stage:
     needs: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     always: bool = False
+    alone: bool = True
 
     @property
     def module(self) -> Any:
@@ -66,6 +70,7 @@ STAGES: tuple[Stage, ...] = (
         "read the sources, merge them, set bad rows aside",
         r.IngestResult,
         settings=("sources", "columns", "label", "max_bad_rows", "names", "split.groups", "split.time"),
+        alone=False,
     ),
     Stage("expectations", "check the raw and the curated table", r.ExpectationsResult, needs=("ingest",)),
     Stage(
@@ -81,6 +86,7 @@ STAGES: tuple[Stage, ...] = (
         r.SplitResult,
         needs=("ingest",),
         settings=("split", "seed", "columns", "sources"),
+        alone=False,
     ),
     Stage(
         "baseline",
@@ -88,6 +94,7 @@ STAGES: tuple[Stage, ...] = (
         r.BaselineResult,
         needs=("split",),
         settings=("baseline", "split.notebook", "seed", "columns"),
+        alone=False,
     ),
     Stage(
         "register",
@@ -102,6 +109,7 @@ STAGES: tuple[Stage, ...] = (
         r.SweepResult,
         needs=("split",),
         settings=("sweep", "seed", "columns"),
+        alone=False,
     ),
     Stage(
         "select",
@@ -109,6 +117,7 @@ STAGES: tuple[Stage, ...] = (
         r.SelectResult,
         needs=("split", "baseline", "sweep"),
         settings=("costs",),
+        alone=False,
     ),
     Stage(
         "package",
@@ -327,7 +336,10 @@ class Road:
             if isinstance(reference, r.FileRef) and not self._intact(reference):
                 return f"{reference.path} is gone or was changed"
         still = _STILL.get(stage.name)
-        reason: str | None = getattr(stage.module, still)(self._context(stage, key), result) if still else None
+        if still is None:
+            return None
+        with self.target.tracking.alone():
+            reason: str | None = getattr(stage.module, still)(self._context(stage, key), result)
         return reason
 
     def _intact(self, file: r.FileRef) -> bool:
@@ -356,7 +368,8 @@ class Road:
             function = partial(function, gates=importlib.import_module("gauntlet.gates.catalogue").AllGates())
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            result = function(context, **{name: results[name] for name in stage.needs if name in results})
+            with self.target.tracking.alone() if stage.alone else nullcontext():
+                result = function(context, **{name: results[name] for name in stage.needs if name in results})
             self.state.save_result(stage.name, key, result, parts=parts)
         except Exception as error:
             known = explained(error)

@@ -1,7 +1,9 @@
 """This module provides the terminal: what people and machines read, kept apart from the noise of libraries.
 
 Spark's JVM, py4j, MLflow and Great Expectations write to the process's own output. While work is under way both
-streams of the process therefore go to a log file; our lines go to copies of the real ones, made before.
+streams of the process therefore go to a log file; our lines go to copies of the real ones, made before. Of several
+problems side by side each has a terminal that marks its lines, and a log for what Python writes in its thread; what
+other processes write, Spark's JVM above all, can be told apart by nobody and goes to the log of the whole.
 """
 
 from __future__ import annotations
@@ -9,7 +11,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,11 +41,22 @@ class Terminal:
     def __post_init__(self) -> None:
         self._out: IO[str] = sys.stdout
         self._err: IO[str] = sys.stderr
+        self._one_at_a_time = threading.RLock()
+
+    def beside(self, name: str, *, silent: Callable[[], bool]) -> Terminal:
+        """Return the terminal of one of several problems that share this one.
+
+        Args:
+            name: What its lines begin with.
+            silent: Says whether its lines are to be kept back, because the whole was interrupted.
+        """
+        return _TerminalBeside(self, name, silent)
 
     def say(self, text: str = "") -> None:
         """Show a line for people."""
         if not self.quiet:
-            self._console(self._err if self.machine else self._out).print(text, highlight=False, soft_wrap=True)
+            with self._one_at_a_time:
+                self._console(self._err if self.machine else self._out).print(text, highlight=False, soft_wrap=True)
 
     def table(self, headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         """Show a table for people; it is never cut off."""
@@ -53,7 +67,8 @@ class Terminal:
         for row in rows:
             drawn.add_row(*row)
         if not self.quiet:
-            self._console(self._err if self.machine else self._out).print(drawn)
+            with self._one_at_a_time:
+                self._console(self._err if self.machine else self._out).print(drawn)
 
     def document(self, value: Mapping[str, Any]) -> None:
         """Print a JSON document for a machine."""
@@ -63,8 +78,8 @@ class Terminal:
         """Show an error."""
         from rich.text import Text  # noqa: PLC0415 - not needed for --help
 
-        console = self._console(self._err)
-        console.print(Text.assemble(("error: ", "bold red"), text), soft_wrap=True)
+        with self._one_at_a_time:
+            self._console(self._err).print(Text.assemble(("error: ", "bold red"), text), soft_wrap=True)
 
     def progress(self) -> Progress:
         """Return bars on standard error where that is a terminal that somebody watches, else silence."""
@@ -86,7 +101,8 @@ class Terminal:
             os.dup2(stream.fileno(), 1)
             os.dup2(stream.fileno(), 2)
         try:
-            yield
+            with _python_noise_by_thread():
+                yield
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -102,6 +118,90 @@ class Terminal:
         from rich.console import Console  # noqa: PLC0415 - not needed for --help
 
         return Console(file=stream, width=None if stream.isatty() else 200)
+
+
+class _TerminalBeside(Terminal):
+    """The terminal of one of several problems that run side by side."""
+
+    def __init__(self, whole: Terminal, name: str, silent: Callable[[], bool]) -> None:
+        super().__init__(quiet=whole.quiet, machine=whole.machine)
+        self._whole = whole
+        self._name = name
+        self._silent = silent
+
+    def say(self, text: str = "") -> None:
+        """Show a line for people, marked with the problem's name."""
+        from rich.markup import escape  # noqa: PLC0415 - not needed for --help
+
+        if not self._silent():
+            self._whole.say("\n".join(f"[cyan]{escape(self._name)}[/]  {line}" for line in text.split("\n")))
+
+    def table(self, headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+        """Show a table for people, under the problem's name."""
+        with self._whole._one_at_a_time:
+            self.say()
+            self._whole.table(headers, rows)
+
+    def complain(self, text: str) -> None:
+        """Show an error."""
+        if not self._silent():
+            self._whole.complain(text)
+
+    def progress(self) -> Progress:
+        """Return silence: the bars of several problems would draw over one another."""
+        return SilentProgress()
+
+    @contextmanager
+    def noise_to(self, log: Path) -> Iterator[None]:
+        """Send what Python writes in this thread to a file while the block runs; the rest goes to the whole's log."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as stream:
+            _noise.stream = stream
+            try:
+                yield
+            finally:
+                _noise.stream = None
+
+
+class _Noise(threading.local):
+    """Where a thread's noise goes; None is where everybody's goes."""
+
+    stream: IO[str] | None = None
+
+
+_noise = _Noise()
+
+
+class _StreamByThread:
+    """A stream in the place of ``sys.stdout`` or ``sys.stderr`` that writes to the calling thread's own log."""
+
+    def __init__(self, everybodys: Any) -> None:
+        self._everybodys = everybodys
+
+    def write(self, text: str) -> int:
+        """Write to the log of this thread."""
+        written: int = (_noise.stream or self._everybodys).write(text)
+        return written
+
+    def flush(self) -> None:
+        """Flush the log of this thread."""
+        (_noise.stream or self._everybodys).flush()
+
+    def __getattr__(self, name: str) -> Any:
+        """Return whatever else is asked for of everybody's stream."""
+        return getattr(self._everybodys, name)
+
+
+@contextmanager
+def _python_noise_by_thread() -> Iterator[None]:
+    before = sys.stdout, sys.stderr
+    ours: tuple[Any, Any] = _StreamByThread(sys.stdout), _StreamByThread(sys.stderr)
+    sys.stdout, sys.stderr = ours
+    try:
+        yield
+    finally:
+        if (sys.stdout, sys.stderr) == ours:
+            sys.stdout, sys.stderr = before
 
 
 class _BarProgress:

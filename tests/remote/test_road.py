@@ -1,7 +1,9 @@
 """The road on servers: the results are those of this machine, and of two clients that promote at once one does."""
 
+import http.client
 import json
 import shutil
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -10,6 +12,8 @@ from tests.remote.conftest import SMALL_ROAD, ended
 from tests.remote.ledger_race import race_on_server, tell
 
 pytestmark = pytest.mark.remote
+
+ON_SERVERS = ("--target", "remote", *SMALL_ROAD)
 
 
 def _results(state):
@@ -54,7 +58,7 @@ def test_both_targets_give_the_same_verdicts(roads):
 
 
 def test_the_tables_files_on_the_server_are_held_against_the_evidence(stack, client, roads):
-    options = ("--state", roads.remote, "--target", "remote", *SMALL_ROAD)
+    options = ("--state", roads.remote, *ON_SERVERS)
     files = sorted((stack.folder / "storage/tables").rglob("split/*.parquet"))
     whole = files[0].read_bytes()
     files[0].write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
@@ -66,27 +70,50 @@ def test_the_tables_files_on_the_server_are_held_against_the_evidence(stack, cli
     assert files[0].name in done.err
 
 
-def test_of_two_clients_that_promote_at_once_one_does_and_goes_on(client, roads, tmp_path):
-    options = ("--target", "remote", *SMALL_ROAD)
-    states = {name: tmp_path / name for name in ("first", "second")}
-    for state in states.values():
+@pytest.fixture(scope="module")
+def promoting(client, roads, tmp_path_factory):
+    """Let two clients promote at once; return each one's state folder and how its command ended, the winner first."""
+    states = [tmp_path_factory.mktemp("clients") / name for name in ("first", "second")]
+    for state in states:
         shutil.copytree(roads.remote, state)
-    running = {name: client.started("promote", "--state", state, *options) for name, state in states.items()}
-    done = {name: ended(process) for name, process in running.items()}
-    codes = {name: outcome.code for name, outcome in done.items()}
-    assert sorted(codes.values()) == [0, 1], done
+    running = [client.started("promote", "--state", state, *ON_SERVERS) for state in states]
+    done = [ended(process) for process in running]
+    return sorted(zip(states, done, strict=True), key=lambda one: one[1].code)
+
+
+def test_of_two_clients_that_promote_at_once_one_does_and_goes_on(client, promoting, tmp_path):
+    assert [outcome.code for _, outcome in promoting] == [0, 1], promoting
     # Each client may have made a version before one of them won.
     ((sequence, version, status),) = ledger = client.task("ledger", tmp_path)
     assert (sequence, status) == (1, "done")
-    (winner,) = (name for name, code in codes.items() if code == 0)
-    assert "Traceback" not in "".join(outcome.err for outcome in done.values())
+    winner, _ = promoting[0]
+    assert "Traceback" not in "".join(outcome.err for _, outcome in promoting)
 
-    went_on = client.run("run", "--state", states[winner], *options, "--workers", "2", "--json")
+    went_on = client.run("run", "--state", winner, *ON_SERVERS, "--workers", "2", "--json")
     assert went_on.code == 0, went_on.err
     assert went_on.document["champion"]["version"] == version
     assert went_on.document["stages"]["score"] == "ran"
-    assert client.run("audit", "--state", states[winner], *options).code == 0
+    assert client.run("audit", "--state", winner, *ON_SERVERS).code == 0
     assert client.task("ledger", tmp_path) == ledger
+
+
+def test_the_servers_champion_is_served_with_the_answers_it_was_judged_by(client, promoting):
+    state, _ = promoting[0]
+    process = client.started("serve", "--state", state, *ON_SERVERS, "--port", "0", "--json")
+    try:
+        described = json.loads(process.stdout.readline())
+        shown = client.run("evidence", "show", described["evidence"], "--state", state, *ON_SERVERS, "--json")
+        probe = shown.document["evidence"]["probe"]
+        connection = http.client.HTTPConnection(urlsplit(described["address"]).netloc, timeout=60)
+        body = json.dumps({"dataframe_split": {"columns": probe["columns"], "data": probe["rows"]}})
+        connection.request("POST", "/invocations", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        assert (answer.status, answer.getheader("x-gauntlet-model")) == (200, described["model"])
+        assert json.loads(answer.read())["predictions"] == probe["probability"]
+    finally:
+        process.terminate()
+        stopped = ended(process)
+    assert stopped.code == 0, stopped.err
 
 
 def test_moving_the_alias_is_seen_by_a_warm_worker(client, tmp_path):

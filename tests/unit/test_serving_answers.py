@@ -1,5 +1,6 @@
 """Answers: the quick way gives MLflow's bits, and whatever MLflow's own server accepts or refuses, ours does."""
 
+import asyncio
 import json
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import scoring_server
 
 from gauntlet.core.problem_file import load_problem
+from gauntlet.serving.batches import Batches
 from gauntlet.serving.quick_answers import QuickAnswers
 from gauntlet.serving.refusals import Refusal, reason_of
 from tests.served_models import MIXED, NUMBERS, made_features, pack, scoring_of, split_body
@@ -136,6 +138,50 @@ def test_the_quick_way_takes_plain_numbers_and_gives_mlflows_bits(scoring, name)
     assert ours.way == "quick"
     assert scoring.quick_reply(QUICK[name], JSON, maximum_rows=1000) == ours
     assert replace(scoring, quick=None).reply(QUICK[name], JSON, maximum_rows=1000).content == ours.content
+
+
+def test_requests_that_are_answered_together_get_what_each_gets_alone(scoring):
+    bodies = [*QUICK.values(), SLOW["a column too many"], REFUSED["no JSON"], split_body(ROWS.head(1))]
+    found = scoring.quick_replies([(body, JSON) for body in (*bodies, b"")] + [(bodies[0], CSV)], maximum_rows=7)
+    assert [reply.content for reply in found[: len(QUICK)]] == [
+        scoring.reply(body, JSON, maximum_rows=7).content for body in QUICK.values()
+    ]
+    long_way, refused, one_row, empty, csv = found[len(QUICK) :]
+    assert (long_way, csv) == (None, None)
+    assert (refused.status, empty.status) == (400, 400)
+    assert (one_row.content, one_row.rows) == (scoring.reply(bodies[-1], JSON, maximum_rows=7).content, 1)
+    assert scoring.quick_replies([(split_body(ROWS), JSON)] * 2, maximum_rows=6) == [None, None]
+
+
+def test_a_model_that_fails_for_a_batch_leaves_all_of_it_to_the_long_way(scoring):
+    def fail(_matrix):
+        raise ValueError("too sour")
+
+    broken = replace(scoring, quick=replace(scoring.quick, predict_matrix=fail))
+    assert broken.quick_replies([(split_body(ROWS), JSON), (b"", JSON)], maximum_rows=9)[0] is None
+
+
+def test_what_is_there_at_once_is_one_batch_of_its_model(scoring):
+    asked = []
+
+    def ask(matrix):
+        asked.append(len(matrix))
+        return scoring.quick.predict_matrix(matrix)
+
+    first = replace(scoring, quick=replace(scoring.quick, predict_matrix=ask))
+    second = replace(first)
+    body = split_body(ROWS.head(1))
+
+    async def ask_all():
+        batches = Batches(maximum_rows=9)
+        requests = [batches.quick_reply(model, body, JSON) for model in (first, first, first, second)]
+        requests += [batches.quick_reply(second, b"[", JSON)]
+        return await asyncio.gather(*requests, return_exceptions=True)
+
+    *replies, refusal = asyncio.run(ask_all())
+    assert asked == [3, 1]
+    assert {reply.content for reply in replies} == {scoring.reply(body, JSON, maximum_rows=9).content}
+    assert refusal.status == 400
 
 
 @pytest.mark.parametrize("name", SLOW)

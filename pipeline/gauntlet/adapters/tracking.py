@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 STAGE_KEY_TAG = "gauntlet.stage_key"
 STAGE_TAG = "gauntlet.stage"
+
+# MLflow's fluent interface has one address for the whole process: of several roads in it, one at a time may use it.
+_FLUENT = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,36 @@ class Tracking:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         if self.tracking_uri.startswith("sqlite:///"):
             Path(self.tracking_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        with self.fluent():
+            import mlflow  # noqa: PLC0415 - takes seconds to import
+
+            # Two clients made at once would migrate their databases at once, by one global object of Alembic's.
+            return mlflow.MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
+
+    @contextmanager
+    def fluent(self) -> Iterator[None]:
+        """Point MLflow's fluent interface here, and let no other thread point it elsewhere while the block runs."""
+        with _FLUENT:
+            self._point()
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold what a process has only once, MLflow's fluent interface included, against all other threads.
+
+        So the stages of several roads in one process do not meet in Great Expectations' context, in matplotlib's
+        settings or in the trap for global randomness. MLflow is not imported for it.
+        """
+        with _FLUENT:
+            if "client" in vars(self):
+                self._point()
+            yield
+
+    def _point(self) -> None:
         import mlflow  # noqa: PLC0415 - takes seconds to import
 
         mlflow.set_tracking_uri(self.tracking_uri)
         mlflow.set_registry_uri(self.registry_uri)
-        return mlflow.MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
 
     @cached_property
     def experiment_id(self) -> str:
@@ -67,6 +96,8 @@ class Tracking:
     def stage_run(self, stage: str, *, key: str, tags: Mapping[str, str] | None = None) -> Iterator[Run]:
         """Open the one run of a stage under a key; what a killed try left under that key is taken away first.
 
+        The run is the thread's own, as MLflow has it; the fluent interface is held while it is opened and closed only.
+
         Args:
             stage: The stage's name, also the run's.
             key: The stage's key.
@@ -76,8 +107,16 @@ class Tracking:
 
         self.discard_runs(key)
         marks = {STAGE_TAG: stage, STAGE_KEY_TAG: key, **(tags or {})}
-        with mlflow.start_run(experiment_id=self.experiment_id, run_name=stage, tags=marks) as run:
+        with self.fluent():
+            run = mlflow.start_run(experiment_id=self.experiment_id, run_name=stage, tags=marks)
+        try:
             yield run
+        except BaseException:
+            with self.fluent():
+                mlflow.end_run("FAILED")
+            raise
+        with self.fluent():
+            mlflow.end_run()
 
     def discard_runs(self, key: str) -> None:
         """Delete the runs made under a key, children included, but for those that a registered version comes from."""

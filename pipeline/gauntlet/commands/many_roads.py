@@ -1,24 +1,33 @@
 """This module provides the run of several problems in one process: one Spark session, a state folder each, one summary.
 
-They run one after the other. Spark would take them at once, but the address of MLflow, the redirection of what
-libraries print and the settings of the session belong to the whole process, so that two at once could write into each
-other's folders. Each has a state folder of its own with a lock, on target ``local`` with its registry and its ledger
-too, and an error ends its own road only.
+Each problem has a thread, a state folder with a lock and a log, lines that begin with its name, and on target ``local``
+a registry and a ledger of its own; an error ends its own road only. They share the Spark session, and with it its
+workers. Where a stage uses what a process has only once, MLflow's fluent interface, Great Expectations' context,
+matplotlib's settings or the trap for global randomness, it waits until no other problem is at such a stage
+(``Stage.alone``); reading, splitting, the forests, the sweep and the choice run side by side with everything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from rich.markup import escape
 
-from gauntlet.commands.opening import RoadOptions, Steps
+from gauntlet.commands.opening import RoadOptions, Steps, run_folder_of
 from gauntlet.commands.road import planned, walked
 from gauntlet.core.errors import ExitCode, GauntletError, InputError
+from gauntlet.core.state import State
 from gauntlet.terminal import Terminal
+
+# Each problem at work holds its tables and models in memory.
+_MOST_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -30,30 +39,88 @@ class _Entry:
     error: GauntletError | None = None
 
 
-def run_many_roads(
-    options: RoadOptions, terminal: Terminal, steps: Steps, *, problems: Sequence[Path], dry_run: bool = False
+def run_many_roads(  # noqa: PLR0913 - one argument an option of the command
+    options: RoadOptions,
+    terminal: Terminal,
+    steps: Steps,
+    *,
+    problems: Sequence[Path],
+    parallel: int | None = None,
+    dry_run: bool = False,
 ) -> int:
-    """Run the stages of several problems one after the other, or say what would run; return the worst exit code.
+    """Run the stages of several problems side by side, or say what would run; return the worst exit code.
 
     Args:
         options: What holds for all of them; each problem gets a folder of its name inside the state folder.
         terminal: Where the lines and the one summary go.
         steps: Which stages.
         problems: Problem files, and folders of them.
+        parallel: How many run at once; None takes one for each core, and four at most.
         dry_run: Say what would run, and do nothing.
 
     Raises:
         InputError: If a folder holds no problem file, or two problems have one name; nothing has run then.
     """
     entries = _entries(options, problem_files(problems))
-    found = [_run_one(options, terminal, steps, entry, dry_run=dry_run) for entry in entries]
+    at_once = 1 if dry_run else parallel or min(os.cpu_count() or 1, _MOST_AT_ONCE)
+    interrupted = threading.Event()
+
+    def ask(entry: _Entry) -> dict[str, Any]:
+        beside = terminal.beside(entry.name or str(entry.file), silent=interrupted.is_set)
+        return _run_one(options, beside, steps, entry, dry_run=dry_run)
+
+    with run_folder_of(State(options.state), terminal) as run_folder:
+        found = _side_by_side(ask, entries, at_once=at_once, interrupted=interrupted)
     worst = max(int(document["exit_code"]) for document in found)
+    log = str((run_folder / "log.txt").resolve())
     if terminal.machine:
-        terminal.document({"runs": found, "exit_code": worst})
+        terminal.document({"runs": found, "exit_code": worst, "log": log})
     if not dry_run:
         rows = [(escape(row["problem"] or row["file"]), *_ending(row)) for row in found]
         terminal.table(("problem", "", "how it ended"), rows)
+        terminal.say(f"Log of the session: {escape(log)}")
     return worst
+
+
+def _side_by_side(
+    ask: Callable[[_Entry], dict[str, Any]],
+    entries: Sequence[_Entry],
+    *,
+    at_once: int,
+    interrupted: threading.Event,
+) -> list[dict[str, Any]]:
+    """Return each problem's document, in the problems' order.
+
+    An interruption begins nothing more and is raised at once. What is under way ends with the process, as if it were
+    killed: nothing is lost by that, and the next run goes on from there.
+    """
+    waiting = deque(enumerate(entries))
+    ended: SimpleQueue[tuple[int, dict[str, Any] | BaseException]] = SimpleQueue()
+
+    def work() -> None:
+        while not interrupted.is_set():
+            try:
+                number, entry = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                ended.put((number, ask(entry)))
+            except BaseException as error:  # it is raised again where it is waited for
+                interrupted.set()
+                ended.put((number, error))
+
+    for number in range(min(at_once, len(entries))):
+        threading.Thread(target=work, name=f"road {number}", daemon=True).start()
+    found: dict[int, dict[str, Any]] = {}
+    try:
+        while len(found) < len(entries):
+            number, document = ended.get()
+            if isinstance(document, BaseException):
+                raise document
+            found[number] = document
+    finally:
+        interrupted.set()
+    return [found[number] for number in range(len(entries))]
 
 
 def problem_files(given: Sequence[Path]) -> tuple[Path, ...]:
@@ -96,7 +163,6 @@ def _entries(options: RoadOptions, files: Sequence[Path]) -> list[_Entry]:
 
 def _run_one(options: RoadOptions, terminal: Terminal, steps: Steps, entry: _Entry, *, dry_run: bool) -> dict[str, Any]:
     """Run one problem and return its document; what goes wrong is in the document."""
-    terminal.say(f"[bold]{escape(entry.name or str(entry.file))}[/]")
     document: dict[str, Any] = {"problem": entry.name, "file": str(entry.file)}
     try:
         if entry.error is not None:

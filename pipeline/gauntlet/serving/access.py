@@ -90,7 +90,7 @@ class Access:
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = scope["path"] if scope["path"] in ROUTES else "other"
-        self._metrics.requests.labels(route, str(status)).inc()
+        self._metrics.requests(route, str(status)).inc()
         if route == INVOCATIONS:
             self._metrics.seconds.observe(seconds)
         if self._log is not None:

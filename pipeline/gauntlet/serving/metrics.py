@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -18,10 +19,11 @@ class ServingMetrics:
     """What a server counts.
 
     Attributes:
-        requests: Requests by route and HTTP status; routes that there are not count as ``other``.
+        requests: Returns the counter of requests by route and HTTP status; routes that there are not count as
+            ``other``.
+        answers: Returns the counter of answers by the way they were come by: ``quick`` or ``mlflow``.
         seconds: How long a request for predictions took, from its first byte to the last of its answer.
         rows: Rows that were answered.
-        ways: Answers by the way they were come by: ``quick`` or ``mlflow``.
         in_work: Requests for predictions in work.
         model: The served version, as labels of the value 1.
         sequence: The number of the served version's promotion.
@@ -31,9 +33,11 @@ class ServingMetrics:
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
-        self.requests = Counter(
+        requests = Counter(
             "gauntlet_serve_requests", "Requests, by route and HTTP status.", ("route", "code"), registry=registry
         )
+        # To look a counter up by its labels takes longer than to count, and there are few of them.
+        self.requests = cache(requests.labels)
         self.seconds = Histogram(
             "gauntlet_serve_request_seconds",
             "How long a request for predictions took.",
@@ -41,7 +45,8 @@ class ServingMetrics:
             registry=registry,
         )
         self.rows = Counter("gauntlet_serve_rows", "Rows that were answered.", registry=registry)
-        self.ways = Counter("gauntlet_serve_answers", "Answers, by the way they took.", ("way",), registry=registry)
+        ways = Counter("gauntlet_serve_answers", "Answers, by the way they took.", ("way",), registry=registry)
+        self.answers = cache(ways.labels)
         self.in_work = Gauge("gauntlet_serve_requests_in_work", "Requests for predictions in work.", registry=registry)
         self.model = Gauge(
             "gauntlet_serve_model", "The version that is served.", ("model", "version"), registry=registry

@@ -57,8 +57,8 @@ class QuickAnswers:
             return None
         return cls(tuple(columns), code.predict_matrix)
 
-    def predictions(self, document: dict[str, Any]) -> NDArray[np.float64] | None:
-        """Return one probability a row; None if the request is not one for the quick way.
+    def matrix(self, document: dict[str, Any]) -> NDArray[np.float32] | None:
+        """Return what the model is asked about, one row a row; None if the request is not one for the quick way.
 
         Args:
             document: The request's JSON.
@@ -67,7 +67,17 @@ class QuickAnswers:
         if not rows or not set(map(type, chain.from_iterable(rows))) <= _NUMBERS:
             return None
         try:
-            matrix = np.array(rows, dtype=np.float64).astype(np.float32)
+            return np.array(rows, dtype=np.float64).astype(np.float32)
+        except Exception:  # the long way fails too, and says of what
+            return None
+
+    def predictions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64] | None:
+        """Return one probability a row, whatever rows are beside it; None if the model fails.
+
+        Args:
+            matrix: Rows of one request or of several.
+        """
+        try:
             return self.predict_matrix(matrix)
         except Exception:  # the long way fails too, and says of what
             return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from functools import cached_property
 from time import perf_counter
 from typing import Protocol
 
@@ -49,6 +50,11 @@ class ServedModel:
     def marks(self) -> dict[str, str]:
         """The headers that say which version gave an answer."""
         return {"x-gauntlet-model": self.name, "x-gauntlet-model-version": str(self.version)}
+
+    @cached_property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """The marks as ASGI takes them."""
+        return tuple((name.encode(), value.encode()) for name, value in self.marks.items())
 
     @property
     def described(self) -> dict[str, str | int]:

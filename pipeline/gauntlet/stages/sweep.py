@@ -160,8 +160,9 @@ def _log(context: StageContext, result: SweepResult, *, selection: str) -> None:
     import mlflow  # noqa: PLC0415 - the run is open, so it is imported already
 
     rule = context.problem.sweep
-    mlflow.log_params({"trials": rule.trials, "lag": rule.lag, "selection": selection, "winner": result.best_trial})
-    mlflow.log_metrics({"best_auc": result.best_auc, "failed_trials": result.failed})
-    mlflow.set_tag("gauntlet.trials_digest", result.trials_digest)
-    mlflow.log_artifact(str(context.state.path(result.journal)))
-    mlflow.log_artifact(str(context.state.path(result.model.encoding)))
+    with context.target.tracking.fluent():
+        mlflow.log_params({"trials": rule.trials, "lag": rule.lag, "selection": selection, "winner": result.best_trial})
+        mlflow.log_metrics({"best_auc": result.best_auc, "failed_trials": result.failed})
+        mlflow.set_tag("gauntlet.trials_digest", result.trials_digest)
+        mlflow.log_artifact(str(context.state.path(result.journal)))
+        mlflow.log_artifact(str(context.state.path(result.model.encoding)))
