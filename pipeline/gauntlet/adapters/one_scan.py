@@ -73,8 +73,6 @@ def scanned(frame: DataFrame, expectations: Sequence[Expectation], *, counted: I
         expectations: What is asked of them.
         counted: More columns whose values are counted.
     """
-    from pyspark.errors import PySparkException  # noqa: PLC0415 - imported where Spark is
-
     schema = frame.schema
     present = frozenset(schema.names)
     columns = [name for name in dict.fromkeys((*_read_by(expectations), *counted)) if name in present]
@@ -84,7 +82,7 @@ def scanned(frame: DataFrame, expectations: Sequence[Expectation], *, counted: I
         checks = tuple(planned_checks(expectations, schema=schema, shifts=shifts))
         needed = {key: aggregate for check in checks for key, aggregate in check.aggregates.items()}
         numbers = _numbers(frame, survey | needed)
-    except PySparkException:
+    except spark_refusals():
         # One condition that cannot be evaluated, such as a wrong pattern, must not be held against all others.
         checks, numbers = (), _numbers(frame, survey)
     return Scan(
@@ -95,6 +93,19 @@ def scanned(frame: DataFrame, expectations: Sequence[Expectation], *, counted: I
         checks=checks,
         numbers=numbers,
     )
+
+
+def spark_refusals() -> tuple[type[Exception], ...]:
+    """Return the errors by which Spark says that it cannot evaluate something; a lost connection is none of them."""
+    from pyspark.errors import PySparkException  # noqa: PLC0415 - imported where Spark is
+
+    try:
+        from py4j.protocol import (  # type: ignore[import-untyped]  # noqa: PLC0415 - imported where Spark is
+            Py4JJavaError,
+        )
+    except ModuleNotFoundError:  # Spark Connect alone needs no Java here
+        return (PySparkException,)
+    return (PySparkException, Py4JJavaError)
 
 
 def repeated_rows(frame: DataFrame, name: str) -> Repeats:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gauntlet.adapters.check_parts import CheckResult, PlannedCheck
-from gauntlet.adapters.one_scan import Repeats, Scan, example_values, repeated_rows, scanned
+from gauntlet.adapters.one_scan import Repeats, Scan, example_values, repeated_rows, scanned, spark_refusals
 from gauntlet.adapters.suite_files import Expectation, Suite, find_suite, import_great_expectations, load_suite
 from gauntlet.adapters.suite_sentences import observed_sentence, raised_reason
 from gauntlet.core.results import CheckEngine, CheckOutcome, SuiteOutcome
@@ -118,24 +118,20 @@ def judged_checks(frame: DataFrame, scan: Scan, checks: Sequence[PlannedCheck]) 
 
 
 def _repeats(frame: DataFrame, checks: Sequence[PlannedCheck]) -> dict[str, Repeats]:
-    from pyspark.errors import PySparkException  # noqa: PLC0415 - imported where Spark is
-
     found: dict[str, Repeats] = {}
     for check in checks:
         if check.repeats:
             try:
                 found[check.expectation.name] = repeated_rows(frame, check.expectation.columns[0])
-            except PySparkException:
+            except spark_refusals():
                 continue  # it is Great Expectations' turn
     return found
 
 
 def _examples(frame: DataFrame, failed: Sequence[PlannedCheck]) -> dict[str, tuple[Any, ...]]:
-    from pyspark.errors import PySparkException  # noqa: PLC0415 - imported where Spark is
-
     try:
         return example_values(frame, failed)
-    except PySparkException:
+    except spark_refusals():
         return {}  # the counts are the result; examples only help people
 
 
