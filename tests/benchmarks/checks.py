@@ -137,7 +137,11 @@ def _anchor(frame: Any, suite: Suite) -> None:
 
 
 def _times(ways: dict[str, tuple[Callable[[], Any], int]], repeats: int) -> dict[str, list[float]]:
-    """Return the seconds of each way, taken in turns; the first turn of each is not counted, as Spark compiles then."""
+    """Return the seconds of each way, taken in turns.
+
+    Not counted are the import of Great Expectations and, but for the anchor, a first turn, in which Spark compiles.
+    """
+    import_great_expectations()
     for name, (way, _) in ways.items():
         if name != "anchor":
             way()
