@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.checks import checks
 from tests.benchmarks.end_to_end import end_to_end
 from tests.benchmarks.false_promotions import false_promotions
 from tests.benchmarks.promotion_proofs import evidence_flips, whole_promotions
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "evidence_flips": lambda asked: evidence_flips(asked.flips),
     "whole_promotions": lambda asked: whole_promotions(asked.promotions),
     "promotion_races": lambda asked: promotion_races(asked.races),
+    "checks": lambda asked: checks(asked.rows, max(asked.repeats, 3), connect=asked.connect),
     "serving": lambda asked: serving(asked.turns, asked.state),
     "sweep": lambda asked: sweep(asked.trials, asked.anchor_trials, asked.repeats),
     "growth": lambda asked: growth((96, 500, asked.most_trials)),
@@ -45,6 +47,8 @@ def main() -> int:
     parser.add_argument("--promotions", type=_count, default=200, help="whole promotions raced (default 200)")
     parser.add_argument("--flips", type=_count, default=500, help="bytes flipped, one at a time (default 500)")
     parser.add_argument("--turns", type=_count, default=3, help="turns of load on each server (default 3)")
+    parser.add_argument("--rows", type=_count, default=6497, help="rows of the table to check (default 6497)")
+    parser.add_argument("--connect", help="address of a Spark Connect server for the checks (default: classic Spark)")
     parser.add_argument("--state", type=Path, help="state folder of the champion to serve (default: one made for it)")
     parser.add_argument("--trials", type=_count, default=96, help="trials of the sweep (default 96)")
     parser.add_argument("--anchor-trials", type=_count, default=24, help="trials of hyperopt's sweeps (default 24)")

@@ -158,12 +158,17 @@ BATCHES: dict[str, tuple[str, dict[str, Saboteur]]] = {
 
 
 @pytest.mark.parametrize("table", GOOD_ROWS)
-def test_good_rows_pass_every_expectation(table: str, spark: Any) -> None:
+def test_good_rows_pass_every_expectation_without_great_expectations(
+    table: str, spark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(suites, "import_great_expectations")
     outcome = check_table(GOOD_ROWS[table](spark), packaged(table), table=table)
     assert observed(outcome) == {}
     assert outcome.success
     assert (outcome.rows, outcome.table, outcome.suite) == (ROWS, table, f"wine_quality/{table}")
     assert outcome.suite_digest == packaged(table).digest
+    assert {check.engine for check in outcome.checks if check.rule != "unique"} == {"scan"}
+    assert [check.engine for check in outcome.checks if check.rule == "unique"] == ["second_pass"]
 
 
 @pytest.mark.parametrize("batch", BATCHES)
@@ -262,10 +267,10 @@ def test_what_cannot_be_evaluated_fails_with_its_reason_and_alone(odd_rows: Data
 def test_an_expectation_without_a_result_is_a_failure(
     odd_rows: DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    suite = made_suite(tmp_path, ("expect_column_values_to_not_be_null", {"column": "text"}))
+    suite = made_suite(tmp_path, ("expect_column_median_to_be_between", {"column": "some", "min_value": 0}))
     monkeypatch.setattr(suites, "_results", lambda *_: {})
     outcome = check_table(odd_rows, suite, table="odd")
-    assert observed(outcome) == {"odd::text::not_null": "Great Expectations gave no result"}
+    assert observed(outcome) == {"odd::some::median_between": "Great Expectations gave no result"}
 
 
 def test_details_are_asked_only_of_what_fails(
@@ -279,14 +284,20 @@ def test_details_are_asked_only_of_what_fails(
         return results(batch, expected, result_format)
 
     monkeypatch.setattr(suites, "_results", recorded)
-    good = ("expect_column_values_to_not_be_null", {"column": "text"})
-    bad = ("expect_column_values_to_be_between", {"column": "some", "max_value": 3})
-    outcome = check_table(odd_rows, made_suite(tmp_path, good, bad), table="odd")
-    assert asked == [("BOOLEAN_ONLY", ["text::not_null", "some::between"]), ("BASIC", ["some::between"])]
-    assert observed(outcome) == {"odd::some::between": "1 of 4 rows above 3, e.g. 4"}
+    good = ("expect_column_values_to_match_regex_list", {"column": "text", "regex_list": ["[a-z]"]})
+    bad = ("expect_column_values_to_match_regex_list", {"column": "text", "regex_list": ["a"]})
+    planned = ("expect_column_values_to_be_between", {"column": "some", "max_value": 3})
+    outcome = check_table(odd_rows, made_suite(tmp_path, good, bad, planned), table="odd")
+    names = ["text::match_regex_list", "text::match_regex_list_2"]
+    assert asked == [("BOOLEAN_ONLY", names), ("BASIC", names[1:])]
+    assert observed(outcome) == {
+        "odd::text::match_regex_list_2": "3 of 4 rows otherwise than expected, e.g. 'b', 'c', 'd'",
+        "odd::some::between": "1 of 4 rows above 3, e.g. 4",
+    }
+    assert [check.engine for check in outcome.checks] == ["great_expectations", "great_expectations", "scan"]
     asked.clear()
     assert check_table(odd_rows, made_suite(tmp_path, good), table="odd").success
-    assert asked == [("BOOLEAN_ONLY", ["text::not_null"])]
+    assert asked == [("BOOLEAN_ONLY", names[:1])]
 
 
 def test_nothing_is_persisted_and_the_terminal_stays_quiet(

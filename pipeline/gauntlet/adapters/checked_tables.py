@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from gauntlet.adapters.suite_files import Suite
+    from gauntlet.adapters.suites import CheckedSuite
 
 
 class CheckedTable(Protocol):
@@ -48,10 +49,12 @@ class SparkTable:
     Attributes:
         name: The table's short name.
         frame: Its rows.
+        suite: The suite that it will be checked against, if that is known: then one pass answers everything.
     """
 
     name: str
     frame: DataFrame
+    suite: Suite | None = None
     _outcomes: dict[str, SuiteOutcome] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -71,18 +74,27 @@ class SparkTable:
 
     def outcome(self, suite: Suite) -> SuiteOutcome:
         """Check the table against a suite."""
-        from gauntlet.adapters.suites import check_table  # noqa: PLC0415 - Great Expectations takes seconds to import
-
         if suite.digest not in self._outcomes:
-            self._outcomes[suite.digest] = check_table(self.frame, suite, table=self.name)
+            self._outcomes[suite.digest] = self._checked(suite).outcome
         return self._outcomes[suite.digest]
+
+    def _checked(self, suite: Suite) -> CheckedSuite:
+        from gauntlet.adapters.suites import checked_suite  # noqa: PLC0415 - imported where Spark is
+
+        known = self.suite is not None and self.suite.digest == suite.digest
+        return checked_suite(self.frame, suite, table=self.name, counted=self.frame.columns if known else ())
 
     @cached_property
     def _counts(self) -> tuple[int, ...]:
-        from pyspark.sql import functions as F  # noqa: N812, PLC0415 - pyspark's convention; imported where Spark is
+        from gauntlet.adapters.one_scan import scanned  # noqa: PLC0415 - imported where Spark is
 
-        columns = [F.count(F.col("`" + name.replace("`", "``") + "`")) for name in self.frame.columns]
-        return tuple(int(number) for number in self.frame.agg(F.count(F.lit(1)), *columns).collect()[0])
+        if self.suite is None:
+            scan = scanned(self.frame, (), counted=self.frame.columns)
+        else:
+            checked = self._checked(self.suite)
+            self._outcomes[self.suite.digest] = checked.outcome
+            scan = checked.scan
+        return (scan.rows, *(scan.values[name] for name in self.frame.columns))
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,30 @@
-"""This module provides the checking of tables: Great Expectations on Spark, with guards for what it lets pass.
+"""This module provides the checking of tables: one pass of our own, Great Expectations, and guards for what it passes.
+
+Most expectations are judged from one Spark aggregation (``one_scan``), by Great Expectations' own rules. The others go
+to Great Expectations: all as booleans, and those that do not hold once more, for the details, which is five times
+quicker than details for all.
 
 Great Expectations calls most expectations met on an empty table and on a column without any value, and Spark sorts NaN
-above every number, so that NaN meets a lower bound. One aggregation of our own looks for these first. Then all
-expectations are evaluated as booleans, and only those that do not hold once more, for the details: five times quicker
-than details for all.
+above every number, so that NaN meets a lower bound. The numbers of the pass tell of these first.
 """
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gauntlet.adapters.check_parts import CheckResult, PlannedCheck
+from gauntlet.adapters.one_scan import Repeats, Scan, example_values, repeated_rows, scanned, spark_refusals
 from gauntlet.adapters.suite_files import Expectation, Suite, find_suite, import_great_expectations, load_suite
 from gauntlet.adapters.suite_sentences import observed_sentence, raised_reason
-from gauntlet.core.results import CheckOutcome, SuiteOutcome
+from gauntlet.core.results import CheckEngine, CheckOutcome, SuiteOutcome
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
-__all__ = ["Suite", "check_table", "find_suite", "load_suite"]
+__all__ = ["CheckedSuite", "Suite", "check_table", "checked_suite", "find_suite", "load_suite"]
 
 # These are met by a column without values, or do not look at values.
 _NULLS_WANTED = "expect_column_values_to_be_null"
@@ -30,20 +33,11 @@ _MARK = "gauntlet_check"
 
 
 @dataclass(frozen=True)
-class _Survey:
-    """What one aggregation says of a table.
+class CheckedSuite:
+    """The outcome of a suite, and what the pass over the table told besides."""
 
-    Attributes:
-        rows: The number of rows.
-        columns: The table's columns.
-        values: The number of values that are not null, by column.
-        not_finite: The number of values that are NaN or infinite, by column.
-    """
-
-    rows: int
-    columns: frozenset[str]
-    values: Mapping[str, int]
-    not_finite: Mapping[str, int]
+    outcome: SuiteOutcome
+    scan: Scan
 
 
 def check_table(frame: DataFrame, suite: Suite, *, table: str) -> SuiteOutcome:
@@ -54,19 +48,38 @@ def check_table(frame: DataFrame, suite: Suite, *, table: str) -> SuiteOutcome:
     a check that cannot be evaluated fails with the reason.
 
     Args:
-        frame: The table's rows; read several times, never persisted.
+        frame: The table's rows; read as few times as can be, never persisted.
         suite: The suite.
         table: The table's short name, the first part of every check's id.
     """
-    survey = _survey(frame, suite.expectations)
-    faults = {e.name: fault for e in suite.expectations if (fault := _fault(e, survey)) is not None}
-    rest = [expectation for expectation in suite.expectations if expectation.name not in faults]
-    faults |= _failures(frame, rest)
-    return SuiteOutcome(
+    return checked_suite(frame, suite, table=table).outcome
+
+
+def checked_suite(frame: DataFrame, suite: Suite, *, table: str, counted: Iterable[str] = ()) -> CheckedSuite:
+    """Check a table against a suite, and count the values of more columns in the same pass.
+
+    Args:
+        frame: As for ``check_table``.
+        suite: As for ``check_table``.
+        table: As for ``check_table``.
+        counted: The columns to count.
+    """
+    scan = scanned(frame, suite.expectations, counted=counted)
+    faults = {e.name: fault for e in suite.expectations if (fault := _fault(e, scan)) is not None}
+    engines: dict[str, CheckEngine] = dict.fromkeys(faults, "scan")
+    judged = judged_checks(frame, scan, [check for check in scan.checks if check.expectation.name not in faults])
+    for check in scan.checks:
+        name = check.expectation.name
+        if name in judged:
+            engines[name] = "second_pass" if check.repeats else "scan"
+            if not judged[name].success:
+                faults[name] = observed_sentence(check.expectation, judged[name].result)
+    faults |= _failures(frame, [expectation for expectation in suite.expectations if expectation.name not in engines])
+    outcome = SuiteOutcome(
         suite=suite.name,
         suite_digest=suite.digest,
         table=table,
-        rows=survey.rows,
+        rows=scan.rows,
         checks=tuple(
             CheckOutcome(
                 id=f"{table}::{expectation.name}",
@@ -74,54 +87,66 @@ def check_table(frame: DataFrame, suite: Suite, *, table: str) -> SuiteOutcome:
                 column=expectation.column,
                 success=expectation.name not in faults,
                 observed=faults.get(expectation.name, ""),
+                engine=engines.get(expectation.name, "great_expectations"),
             )
             for expectation in suite.expectations
         ),
     )
+    return CheckedSuite(outcome, scan)
 
 
-def _survey(frame: DataFrame, expectations: Iterable[Expectation]) -> _Survey:
-    from pyspark.sql import functions as F  # noqa: N812, PLC0415 - pyspark's convention; imported where Spark is
+def judged_checks(frame: DataFrame, scan: Scan, checks: Sequence[PlannedCheck]) -> dict[str, CheckResult]:
+    """Return the results of planned checks by name, without those of which the numbers cannot tell.
 
-    present = frozenset(frame.columns)
-    columns = [name for name in dict.fromkeys(c for e in expectations for c in e.columns) if name in present]
-    kinds = {field.name: field.dataType.typeName() for field in frame.schema.fields}
-    floating = [name for name in columns if kinds[name] in ("double", "float")]
-
-    def not_finite(name: str) -> Column:
-        column = F.col(_quoted(name))
-        return F.count(F.when(F.isnan(column) | (F.abs(column) == F.lit(math.inf)), True))
-
-    counted = frame.agg(
-        F.count(F.lit(1)),
-        *(F.count(F.col(_quoted(name))) for name in columns),
-        *(not_finite(name) for name in floating),
-    ).collect()[0]
-    numbers = [int(number) for number in counted]
-    return _Survey(
-        rows=numbers[0],
-        columns=present,
-        values=dict(zip(columns, numbers[1:], strict=False)),
-        not_finite=dict(zip(floating, numbers[1 + len(columns) :], strict=True)),
-    )
+    Args:
+        frame: The table's rows, for repeated values and for examples of what fails.
+        scan: What the pass over them told.
+        checks: Some of its checks.
+    """
+    repeats = _repeats(frame, checks)
+    numbers = {**scan.numbers, **{f"unexpected:{name}": found.rows for name, found in repeats.items()}}
+    told = [check for check in checks if not check.repeats or check.expectation.name in repeats]
+    results = {check.expectation.name: result for check in told if (result := check.judge(numbers)) is not None}
+    failed = [check for check in told if (found := results.get(check.expectation.name)) and not found.success]
+    examples = _examples(frame, failed) | {name: found.examples for name, found in repeats.items()}
+    return {
+        name: CheckResult(result.success, {**result.result, "partial_unexpected_list": examples[name]})
+        if examples.get(name)
+        else result
+        for name, result in results.items()
+    }
 
 
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
+def _repeats(frame: DataFrame, checks: Sequence[PlannedCheck]) -> dict[str, Repeats]:
+    found: dict[str, Repeats] = {}
+    for check in checks:
+        if check.repeats:
+            try:
+                found[check.expectation.name] = repeated_rows(frame, check.expectation.columns[0])
+            except spark_refusals():
+                continue  # it is Great Expectations' turn
+    return found
 
 
-def _fault(expectation: Expectation, survey: _Survey) -> str | None:
+def _examples(frame: DataFrame, failed: Sequence[PlannedCheck]) -> dict[str, tuple[Any, ...]]:
+    try:
+        return example_values(frame, failed)
+    except spark_refusals():
+        return {}  # the counts are the result; examples only help people
+
+
+def _fault(expectation: Expectation, scan: Scan) -> str | None:
     """Return why an expectation fails before it is evaluated; None if nothing stands against evaluating it."""
-    if survey.rows == 0:
+    if scan.rows == 0:
         return "the table is empty"
     for name in expectation.columns:
-        if name not in survey.columns:
+        if name not in scan.columns:
             return f"the table has no column {name!r}"
-        if survey.values[name] == 0 and expectation.type != _NULLS_WANTED:
+        if scan.values[name] == 0 and expectation.type != _NULLS_WANTED:
             return "all values are null"
-        bad = survey.not_finite.get(name, 0)
+        bad = scan.not_finite.get(name, 0)
         if bad and expectation.type not in (_NULLS_WANTED, *_ABOUT_TYPES):
-            return f"{bad} of {survey.rows} rows hold NaN or an infinity"
+            return f"{bad} of {scan.rows} rows hold NaN or an infinity"
     return None
 
 

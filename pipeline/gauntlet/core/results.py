@@ -115,6 +115,9 @@ class IngestResult(StageResult):
     positives: int
 
 
+CheckEngine = Literal["scan", "second_pass", "great_expectations"]
+
+
 class CheckOutcome(Record):
     """The outcome of one expectation.
 
@@ -122,6 +125,8 @@ class CheckOutcome(Record):
         id: ``table::column::rule``, stable, for reports and test names.
         success: Whether it holds; an expectation that could not be evaluated does not.
         observed: What was seen, for people; empty where it holds and nothing more is known.
+        engine: What judged it: the one pass over the table that tells of all others too, a second pass, or Great
+            Expectations itself.
     """
 
     id: str
@@ -129,6 +134,7 @@ class CheckOutcome(Record):
     column: str | None
     success: bool
     observed: str = ""
+    engine: CheckEngine = "great_expectations"
 
 
 class SuiteOutcome(Record):

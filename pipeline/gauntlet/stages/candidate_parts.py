@@ -16,6 +16,7 @@ import gauntlet
 from gauntlet.adapters.artefact_copies import copied_artefact
 from gauntlet.adapters.checked_tables import CheckedTable, SparkTable
 from gauntlet.adapters.model_files import load_fitted, model_digest
+from gauntlet.adapters.suite_files import Suite
 from gauntlet.core.errors import InputError
 from gauntlet.core.grouping import columns_of_split
 from gauntlet.core.problem import Problem
@@ -78,6 +79,7 @@ def collected(context: StageContext, made: Made, *, reason: str) -> Candidate:
         models = {record.name: _judged(context, record, made.select) for record in made.select.candidates}
         incumbent = incumbent_of(context, model_digest=made.package.model_digest)
         splits = reading.result()
+    suites = suites_of(context.problem, problem_folder=context.problem_folder)
     return Candidate(
         problem=context.problem,
         chosen=made.select.chosen.name,
@@ -85,8 +87,8 @@ def collected(context: StageContext, made: Made, *, reason: str) -> Candidate:
         models=models,
         splits=splits,
         threshold=made.select.threshold,
-        tables=_tables(context, made, artefact),
-        suites=suites_of(context.problem, problem_folder=context.problem_folder),
+        tables=_tables(context, made, artefact, suites),
+        suites=suites,
         incumbent=incumbent,
         trainer=RoadTrainer(context, record=made.select.chosen, split=made.split),
         artefact=artefact,
@@ -139,18 +141,21 @@ def _splits(context: StageContext, split: SplitResult) -> Splits:
     return Splits(frame, features, split.protocol, split.selection, spark_rows)
 
 
-def _tables(context: StageContext, made: Made, artefact: Artefact) -> Mapping[str, Callable[[], CheckedTable]]:
+def _tables(
+    context: StageContext, made: Made, artefact: Artefact, suites: Mapping[str, Suite]
+) -> Mapping[str, Callable[[], CheckedTable]]:
     @cache
     def raw() -> CheckedTable:
-        return SparkTable("raw", context.target.tables.read(made.ingest.raw))
+        return SparkTable("raw", context.target.tables.read(made.ingest.raw), suites.get("raw"))
 
     @cache
     def curated() -> CheckedTable:
-        return SparkTable("curated", context.target.tables.read(made.ingest.curated))
+        return SparkTable("curated", context.target.tables.read(made.ingest.curated), suites.get("curated"))
 
     @cache
     def predictions() -> CheckedTable:
-        return SparkTable("predictions", scored_by(context, made.ingest, artefact, threshold=made.select.threshold))
+        scored = scored_by(context, made.ingest, artefact, threshold=made.select.threshold)
+        return SparkTable("predictions", scored, suites.get("predictions"))
 
     return {"raw": raw, "curated": curated, "predictions": predictions}
 
