@@ -50,13 +50,15 @@ class Client:
 
     Attributes:
         environment: Where programs and the data are, and, if it is not the stack's own folder, where the servers are.
+        program: The module that is ``gauntlet`` there.
     """
 
     environment: dict[str, str] = field(repr=False)
+    program: str = "gauntlet"
 
     def started(self, *arguments: str | Path, **changes: str) -> subprocess.Popen[str]:
         """Start a command of ``gauntlet``."""
-        return self._process("gauntlet", *arguments, **changes)
+        return self._process(self.program, *arguments, **changes)
 
     def run(self, *arguments: str | Path, **changes: str) -> Ended:
         """Run a command of ``gauntlet``."""
@@ -169,6 +171,15 @@ def roads(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Roads:
     for process in running:
         done = ended(process)
         assert done.code == 0, done.err + done.out
+    return found
+
+
+def results_of(state: Path) -> dict[str, Any]:
+    """Return what each stage of a state folder found."""
+    found: dict[str, Any] = {}
+    for path in state.glob("stages/*/*/result.json"):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        found[document["stage"]] = document["result"]
     return found
 
 

@@ -1,23 +1,14 @@
 """The road on servers: the results are those of this machine, and of two clients that promote at once one does."""
 
-import json
 import shutil
 
 import pytest
 
 from tests.benchmarks.promotion_races import raced
-from tests.remote.conftest import SMALL_ROAD, ended
+from tests.remote.conftest import SMALL_ROAD, ended, results_of
 from tests.remote.ledger_race import race_on_server, tell
 
 pytestmark = pytest.mark.remote
-
-
-def _results(state):
-    found = {}
-    for path in state.glob("stages/*/*/result.json"):
-        document = json.loads(path.read_text(encoding="utf-8"))
-        found[document["stage"]] = document["result"]
-    return found
 
 
 def _numbers(result):
@@ -32,8 +23,8 @@ def _numbers(result):
 PASSING = {"path", "run_id", "journal", "model_uri", "evidence", "evidence_digest", "files", "verdicts"}
 
 
-def test_both_targets_give_the_same_results(roads):
-    local, remote = _results(roads.local), _results(roads.remote)
+def test_both_targets_give_the_sameresults_of(roads):
+    local, remote = results_of(roads.local), results_of(roads.remote)
     assert sorted(local) == sorted(remote)
     assert remote["sweep"]["trials_digest"] == local["sweep"]["trials_digest"]
     for stage, result in local.items():
@@ -42,10 +33,10 @@ def test_both_targets_give_the_same_results(roads):
 
 def test_both_targets_give_the_same_verdicts(roads):
     def verdicts(state):
-        return {v["gate"]: v["status"] for v in _results(state)["judge"]["verdicts"]}
+        return {v["gate"]: v["status"] for v in results_of(state)["judge"]["verdicts"]}
 
     def measured(state):
-        found = _results(state)["judge"]["verdicts"]
+        found = results_of(state)["judge"]["verdicts"]
         # What a model weighs and how long it thinks differ from one run to the next.
         return {v["gate"]: v["measured"] for v in found if not v["gate"].startswith("artefact")}
 
