@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.commands import SMALL_ROAD, Ended
+
 _SECONDS = 600
-
-# A small search, whose champion may fall short of the margins of production.
-SMALL_ROAD = (
-    *("--set", "sweep.trials=8", "--set", "sweep.lag=4", "--set", "sweep.max_rounds=60"),
-    *("--set", "baseline.reference_trees=20", "--set", "gates.reproducibility.trials=2"),
-    *("--set", "gates.model.margins={auc=0.2,brier=0.1}"),
-)
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The JSON document on standard output."""
-        document: dict[str, Any] = json.loads(self.out)
-        return document
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import mlflow
 import pytest
 
-from tests.e2e.conftest import SMALL_ROAD
+from tests.commands import SMALL_ROAD
 
 pytestmark = pytest.mark.e2e
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.e2e.conftest import SMALL_ROAD
+from tests.commands import SMALL_ROAD
 
 pytestmark = pytest.mark.e2e
 

@@ -7,7 +7,7 @@ import re
 import nbformat
 import pytest
 
-from tests.e2e.conftest import SMALL_ROAD
+from tests.commands import SMALL_ROAD
 from tests.e2e.wheel_environment import ROOT
 
 pytestmark = pytest.mark.e2e

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.e2e.conftest import SMALL_ROAD
+from tests.commands import SMALL_ROAD
 from tests.scoring_servers import gauntlet_server
 
 pytestmark = pytest.mark.e2e

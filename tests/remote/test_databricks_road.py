@@ -1,11 +1,10 @@
 """The whole road on target ``databricks``, by the commands that a user outside the workspace runs.
 
-The workspace is the stand-in, asked by the real clients of Databricks' SDK and of MLflow. In place of its cluster stands
-Spark's own Connect server with Delta, another process of another user, and in place of databricks-connect pyspark's own
-client of it: see ``tests/workspace_stand_in/connect_client.py``. The data are read from where a workspace has its samples.
+The workspace is the stand-in, asked by the real clients of Databricks' SDK and of MLflow. In place of its cluster
+stands Spark's own Connect server with Delta, a process of another user, and in place of databricks-connect pyspark's own
+client of it (``tests/workspace_stand_in/connect_client.py``). The data are read from where a workspace has its samples.
 """
 
-import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.remote.conftest import SMALL_ROAD, Client, Ended, results_of
+from tests.commands import SMALL_ROAD, Ended
+from tests.remote.conftest import Client, results_of
 from tests.workspace_stand_in.connect_client import CATALOG, CLUSTER, RUNTIME, SCHEMA, Compute
 from tests.workspace_stand_in.server import Workspace, started
 
@@ -89,11 +89,10 @@ def test_its_data_are_the_workspaces_samples(outside):
 
 
 def test_its_tables_have_names_of_three_levels(outside):
-    results = results_of(outside.state)
-    tables = [results["ingest"]["raw"], results["ingest"]["curated"], results["split"]["table"], results["score"]["table"]]
-    assert [table["full_name"] for table in tables] == [
-        f"{SCHEMA}.{name}" for name in ("raw", "curated", "split", "predictions")
-    ]
+    found = results_of(outside.state)
+    places = [("ingest", "raw"), ("ingest", "curated"), ("split", "table"), ("score", "table")]
+    names = [found[stage][name]["full_name"] for stage, name in places]
+    assert names == [f"{SCHEMA}.{name}" for name in ("raw", "curated", "split", "predictions")]
 
 
 def test_its_numbers_are_those_of_this_machine(outside, roads):

@@ -7,7 +7,8 @@ import socket
 import pytest
 
 from gauntlet.adapters.claimants import start_of
-from tests.remote.conftest import SMALL_ROAD, Client, ended, stack_command
+from tests.commands import SMALL_ROAD
+from tests.remote.conftest import Client, ended, stack_command
 
 pytestmark = pytest.mark.remote
 

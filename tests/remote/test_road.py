@@ -5,7 +5,8 @@ import shutil
 import pytest
 
 from tests.benchmarks.promotion_races import raced
-from tests.remote.conftest import SMALL_ROAD, ended, results_of
+from tests.commands import SMALL_ROAD
+from tests.remote.conftest import ended, results_of
 from tests.remote.ledger_race import race_on_server, tell
 
 pytestmark = pytest.mark.remote

@@ -2,9 +2,9 @@
 
 Usage: python -m tests.workspace_stand_in.connect_client ARGUMENTS OF GAUNTLET
 
-What stands in is the module ``databricks.connect`` alone. The session that it opens is one of pyspark's own Spark Connect
-client to a server in another process. A cluster has ``/Volumes`` and ``/databricks-datasets`` in its file system; here they
-are folders that the server may read. Unity Catalog is the catalog that the server has.
+What stands in is the module ``databricks.connect`` alone. The session that it opens is one of pyspark's own Spark
+Connect client to a server in another process. A cluster has ``/Volumes`` and ``/databricks-datasets`` in its file
+system; here they are folders that the server may read. Unity Catalog's tables are in the catalog that the server has.
 """
 
 from __future__ import annotations

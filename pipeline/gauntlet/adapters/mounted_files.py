@@ -1,7 +1,7 @@
-"""This module provides files below a mounted path, such as Databricks' sample data: there for Spark, and not for everybody.
+"""This module provides files below a mounted path, such as Databricks' sample data, which Spark always reaches.
 
-In a job or notebook the path is a folder, as it stands or below ``/dbfs``. From a machine outside nothing but Spark
-reaches it; small files are then read through the session into the cache.
+In a job or notebook the path is a folder, as it stands or below ``/dbfs``. A machine outside has no such
+folder; small files are then read through the session into the cache.
 """
 
 from __future__ import annotations
@@ -70,11 +70,14 @@ class MountedFolder:
         try:
             file = session.read.format("binaryFile").load(literal_path(place))
             lengths = [int(row["length"]) for row in file.select("length").collect()]
-            if len(lengths) != 1:
-                raise SourceError(f"{place}: not one file, which is what can be read through Spark")
+            if not lengths:
+                raise SourceError(f"{place}: the file is empty")  # Spark passes over such files
+            if len(lengths) > 1:
+                raise SourceError(f"{place}: a folder, of which Spark cannot give the files one by one")
             if lengths[0] > LARGEST_BYTES:
                 raise SourceError(
-                    f"{place}: {lengths[0] >> 20} MB are too much to be read through Spark; run as a job, where it is a path"
+                    f"{place}: {lengths[0] >> 20} MB are too much to be read through Spark; run as a job, "
+                    "which sees the path as a folder"
                 )
             (row,) = file.select("content").collect()
         except GauntletError:
