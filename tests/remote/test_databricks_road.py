@@ -1,7 +1,7 @@
 """The whole road on target ``databricks``, by the commands that a user outside the workspace runs.
 
 The workspace is the stand-in, asked by the real clients of Databricks' SDK and of MLflow. In place of its cluster
-stands Spark's own Connect server with Delta, a process of another user, and in place of databricks-connect pyspark's own
+stands Spark's own Connect server with Delta, a process of another user; in place of databricks-connect pyspark's own
 client of it (``tests/workspace_stand_in/connect_client.py``). The data are read from where a workspace has its samples.
 """
 
