@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pytest_spark.config import SparkConfigBuilder
 
 from gauntlet.adapters.jars import delta_jars
 from gauntlet.adapters.spark import local_settings, use_this_python
+from gauntlet.adapters.target import Target
 from gauntlet.core.errors import GauntletError
 from gauntlet.core.problem import Problem
 from gauntlet.core.problem_file import load_problem
@@ -80,6 +82,12 @@ def spark(
     session = request.getfixturevalue("spark_session")
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+@pytest.fixture(scope="session")
+def make_target(spark: Any, session_target: SessionTarget) -> Callable[[Problem, State], Target]:
+    """Open the target for a problem and a state folder, with the session that all tests share."""
+    return partial(session_target.open, session=spark)
 
 
 @pytest.fixture(scope="session")

@@ -56,9 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: {meaning}")
     config.addinivalue_line("markers", "slow_gates: gates that fit models again")
     config.addinivalue_line("markers", f"{_SOURCE_MARK}(source): what parametrize_with_gates judges")
-    config.addinivalue_line(
-        "markers", "local_only(reason): about target local itself; left out, and counted, elsewhere"
-    )
+    config.addinivalue_line("markers", "local_only(reason): about target local itself; left out elsewhere, and counted")
     target = target_of(config)
     if target != "local":
         config.pluginmanager.register(TargetSelection(target), "gauntlet-target")

@@ -14,7 +14,7 @@ from gauntlet.core.canonical import file_digest
 from gauntlet.core.errors import SourceError
 from tests.made_problem import make_problem
 
-pytestmark = pytest.mark.data
+pytestmark = [pytest.mark.data, pytest.mark.local_only("reads files of this machine through its own Spark")]
 
 CSV = b"size,visits\n1,2\n3,4\n"
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.commands import SMALL_ROAD
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.local_only("kills the process that Spark runs in")]
 
 _SECONDS = 300
 

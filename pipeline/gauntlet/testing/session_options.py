@@ -1,4 +1,4 @@
-"""This module provides the values of a test session's options: the command line's, the environment's, the ini file's."""
+"""This module provides the values of a test session's options: of the command line, the environment or the ini file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""This module provides which tests a target has: those about target ``local`` itself are left out elsewhere, and counted."""
+"""This module provides which tests a target has: those about ``local`` itself are left out elsewhere, and counted."""
 
 from __future__ import annotations
 
