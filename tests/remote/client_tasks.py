@@ -71,13 +71,6 @@ def alias(folder: Path) -> Any:
     return found
 
 
-def ledger(folder: Path) -> Any:
-    """Return how the ledger's entries of the problem's model ended."""
-    target = _target(folder)
-    entries = target.ledger.entries(target.names.registered_model)
-    return [(entry.sequence, entry.version, entry.status) for entry in entries]
-
-
 def _scored(table: Any, function: Any, problem: Problem) -> list[float]:
     from pyspark.sql import functions as F  # noqa: N812, PLC0415 - pyspark's convention
 
@@ -131,7 +124,7 @@ def _target(folder: Path) -> RemoteTarget:
     return RemoteTarget(problem=load_problem(), state=State(folder), workers=1)
 
 
-TASKS: dict[str, Callable[[Path], Any]] = {"worker": worker, "alias": alias, "ledger": ledger}
+TASKS: dict[str, Callable[[Path], Any]] = {"worker": worker, "alias": alias}
 
 if __name__ == "__main__":
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"

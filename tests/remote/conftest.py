@@ -19,6 +19,7 @@ from gauntlet.adapters.stack import Stack
 from gauntlet.adapters.stack_servers import credentials
 from gauntlet.core.state import State
 from tests.commands import SMALL_ROAD, Ended
+from tests.remote.outside import PROGRAM, TARGET, Outside, outside
 
 _SECONDS = 500
 
@@ -126,31 +127,46 @@ def client(stack: Stack, programs: dict[str, str]) -> Client:
 
 @dataclass(frozen=True)
 class Roads:
-    """The same small road on two targets, up to the judgement.
+    """The same small road on every target.
 
     Attributes:
-        remote: The state folder of the road on the servers.
-        local: The state folder of the road on this machine.
+        remote: The state folder of the road on the servers, up to the judgement.
+        local: The state folder of the road on this machine, up to the judgement.
+        databricks: The state folder of the whole road in the workspace.
+        walked: How the road in the workspace ended.
+        outside: Who walked it there.
     """
 
     remote: Path
     local: Path
+    databricks: Path
+    walked: Ended
+    outside: Outside
+
+    def in_workspace(self, *arguments: str) -> Ended:
+        """Run a command on the road in the workspace."""
+        client = Client(dict(self.outside.environment), PROGRAM)
+        return client.run(*arguments, *TARGET, *SMALL_ROAD, "--state", self.databricks, "--json")
 
 
 @pytest.fixture(scope="session")
-def roads(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Roads:
-    """Walk both roads at once: for most of its time a road keeps one core busy."""
-    found = Roads(tmp_path_factory.mktemp("remote"), tmp_path_factory.mktemp("local"))
-    options = ("run", *SMALL_ROAD, "--until", "judge", "--json", "--workers", "2")
-    local = Client(client.environment | {"PATH": os.environ["PATH"]} | _java())
-    running = (
-        client.started(*options, "--target", "remote", "--state", found.remote),
-        local.started(*options, "--target", "local", "--state", found.local),
-    )
-    for process in running:
-        done = ended(process)
-        assert done.code == 0, done.err + done.out
-    return found
+def roads(
+    stack: Stack, client: Client, programs: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Roads]:
+    """Walk all roads at once: for most of its time a road keeps one core busy."""
+    folders = [tmp_path_factory.mktemp(name) for name in ("remote", "local", "databricks")]
+    remote, local, databricks = folders
+    options = ("run", *SMALL_ROAD, "--json", "--workers", "2")
+    here = Client(client.environment | {"PATH": os.environ["PATH"]} | _java())
+    with outside(stack, programs, tmp_path_factory.mktemp("outside")) as somebody:
+        running = (
+            client.started(*options, "--until", "judge", "--target", "remote", "--state", remote),
+            here.started(*options, "--until", "judge", "--target", "local", "--state", local),
+            Client(dict(somebody.environment), PROGRAM).started(*options, *TARGET, "--state", databricks),
+        )
+        done = [ended(process) for process in running]
+        assert [one.code for one in done] == [0, 0, 0], "\n".join(one.err + one.out for one in done if one.code)
+        yield Roads(remote, local, databricks, done[-1], somebody)
 
 
 def results_of(state: Path) -> dict[str, Any]:
