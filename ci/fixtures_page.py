@@ -67,6 +67,7 @@ def page() -> str:
             "|---|---|",
             *(f"| `{name}` | {meaning} |" for name, meaning in plugin.TIERS.items()),
             "| `slow_gates` | gates that fit models again |",
+            "| `local_only(reason)` | about target `local` itself; left out elsewhere, and counted |",
             "",
             "## Fixtures",
             *(_fixture(name) for name in fixtures.__all__),

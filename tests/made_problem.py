@@ -13,6 +13,7 @@ COLUMNS: tuple[dict[str, Any], ...] = (
     {"name": "plan", "kind": "text", "source_name": "Price Plan", "nullable": True},
     {"name": "left", "kind": "text"},
 )
+NAMES = {"schema": "customers", "experiment": "c", "model": "customers", "endpoint": "customers"}
 HEADER = "size,visits,member,Price Plan,left"
 
 
@@ -27,6 +28,6 @@ def make_problem(**parts: Any) -> Problem:
         "label": {"rule": 'left == "yes"'},
         "sweep": {"space": {"max_depth": {"distribution": "quniform", "low": 2, "high": 6, "step": 1}}},
         "suites": {"raw": "raw", "curated": "curated", "predictions": "predictions"},
-        "names": {"local": {"schema": "customers", "experiment": "c", "model": "customers", "endpoint": "customers"}},
+        "names": {"local": NAMES, "remote": NAMES},
     }
     return Problem.model_validate({**document, **parts})

@@ -238,7 +238,7 @@ def audit(**options: Any) -> int:
 
 @cli.command()
 @_common
-@click.option("--target", type=click.Choice(("local", "remote", "databricks")), default="local", show_default=True)
+@target_option(help="The target that a run would have.")
 def doctor(**options: Any) -> int:
     """Show what the environment has, what it lacks, and the exact thing to do."""
     from gauntlet.commands.road import show_environment  # noqa: PLC0415 - keeps --help fast

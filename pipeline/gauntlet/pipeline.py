@@ -284,6 +284,7 @@ class Road:
             target_name=self.target.name,
             cache=cache_folder(),
             synthetic_allowed=self.synthetic_allowed,
+            spark=self.target.spark,
         )
 
     def _wanted(self) -> Iterator[Stage]:

@@ -12,6 +12,8 @@ from collections import defaultdict
 import pytest
 
 from gauntlet.testing.fixtures import *  # noqa: F403 - pytest finds fixtures by their names in the plugin's module
+from gauntlet.testing.session_options import target_of
+from gauntlet.testing.target_selection import TargetSelection
 
 TIERS = {
     "unit": "pure code, no Spark, milliseconds a test",
@@ -54,6 +56,10 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: {meaning}")
     config.addinivalue_line("markers", "slow_gates: gates that fit models again")
     config.addinivalue_line("markers", f"{_SOURCE_MARK}(source): what parametrize_with_gates judges")
+    config.addinivalue_line("markers", "local_only(reason): about target local itself; left out elsewhere, and counted")
+    target = target_of(config)
+    if target != "local":
+        config.pluginmanager.register(TargetSelection(target), "gauntlet-target")
     if config.getini("gauntlet_tiers"):
         config.pluginmanager.register(_TierWatch(), "gauntlet-tiers")
     if any(config.getoption(f"gauntlet_{name}") for name in ("sarif", "verdicts")):

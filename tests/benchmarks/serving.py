@@ -23,7 +23,7 @@ from gauntlet.adapters.target import LocalTarget
 from gauntlet.core.problem_file import load_problem
 from gauntlet.core.state import State
 from gauntlet.stages.champions import open_champions
-from tests.e2e.conftest import SMALL_ROAD
+from tests.commands import SMALL_ROAD
 from tests.scoring_servers import Server, gauntlet_server, mlflow_server
 
 _CONNECTIONS = 8

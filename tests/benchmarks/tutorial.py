@@ -51,7 +51,7 @@ def main(folder: Path, trials: int) -> dict[str, Any]:
     target = LocalTarget(problem=load_problem(), state=state)
     spark = target.spark()
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-    wines = _wines()
+    wines = _wines(target)
     train, test = train_test_split(wines, random_state=_SEED)
     _forest(train, test)
     auc = _sweep(spark, train, test, trials=trials)
@@ -66,8 +66,10 @@ def main(folder: Path, trials: int) -> dict[str, Any]:
     return {"trials": trials, "auc": auc, "seconds": round(time.perf_counter() - started, 1)}
 
 
-def _wines() -> pd.DataFrame:
-    found = fetch(load_problem(), target_name="local", cache=cache_folder(), synthetic_allowed=False)
+def _wines(target: LocalTarget) -> pd.DataFrame:
+    found = fetch(
+        target.problem, target_name="local", cache=cache_folder(), synthetic_allowed=False, spark=target.spark
+    )
     frames = {name: pd.read_csv(path, sep=";") for name, path in found.files.items()}
     merged = pd.concat([frame.assign(is_red=int(name == "red")) for name, frame in frames.items()], ignore_index=True)
     merged.columns = [column.replace(" ", "_") for column in merged.columns]

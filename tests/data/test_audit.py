@@ -17,7 +17,10 @@ from gauntlet.core.state import State
 from gauntlet.stages.audit import audit
 from tests.data.evidence_flips import flip_targets
 
-pytestmark = pytest.mark.data
+pytestmark = [
+    pytest.mark.data,
+    pytest.mark.local_only("copies a state folder with what target local keeps in it: tables, registry, ledger"),
+]
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from gauntlet.core.problem_file import load_problem
 from tests.data.model_world import OVERRIDES, Contest, local_target, shared_world
 from tests.workspace_stand_in.server import Workspace, started
 
-pytestmark = pytest.mark.data
+pytestmark = [pytest.mark.data, pytest.mark.local_only("has a target of its own, on the local session")]
 
 SCHEMA = "gauntlet.wine_quality"
 MODEL = f"{SCHEMA}.wine_classifier"

@@ -22,7 +22,10 @@ from gauntlet.stages.promote import promote_on_evidence
 from tests.data.evidence_flips import flip_targets, flipped
 from tests.data.model_world import OVERRIDES, PASSING, MadeGates
 
-pytestmark = pytest.mark.data
+pytestmark = [
+    pytest.mark.data,
+    pytest.mark.local_only("copies a state folder with what target local keeps in it: tables, registry, ledger"),
+]
 
 
 def _is_unchanged(world, before):

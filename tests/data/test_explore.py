@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gauntlet.adapters.target import LocalTarget
 from gauntlet.adapters.tracking import Tracking
 from gauntlet.core.problem import Problem
 from gauntlet.core.results import DataSource, ExpectationsResult, ExploreResult, IngestResult, TableRef
@@ -25,6 +24,7 @@ pytestmark = pytest.mark.data
 
 KEY = "k" * 64
 CHECKED = ExpectationsResult(suites=())
+NAMES = {"schema": "churn", "experiment": "churn", "model": "churn", "endpoint": "churn"}
 PROBLEM = {
     "name": "churn",
     "title": "Who leaves?",
@@ -41,7 +41,7 @@ PROBLEM = {
     "label": {"rule": 'left == "yes"', "positive": "leavers"},
     "sweep": {"space": {"learning_rate": {"distribution": "uniform", "low": 0.1, "high": 0.3}}},
     "suites": {"raw": "r", "curated": "c", "predictions": "p"},
-    "names": {"local": {"schema": "churn", "experiment": "churn", "model": "churn", "endpoint": "churn"}},
+    "names": {"local": NAMES, "remote": NAMES},
 }
 SCHEMA = (
     "row_id string, source string, source_row bigint, age bigint, income double, empty double, plan string, "
@@ -113,12 +113,12 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> World:
+def world(spark: Any, make_target: Any, tmp_path_factory: pytest.TempPathFactory) -> World:
     problem = Problem.model_validate(PROBLEM)
     state = State(tmp_path_factory.mktemp("explore"))
     folder = state.stage_folder("explore", KEY)
     folder.mkdir(parents=True)
-    target: Any = Target(TablesInMemory(), LocalTarget(problem=problem, state=state).tracking)
+    target: Any = Target(TablesInMemory(), make_target(problem, state).tracking)
     return World(spark, StageContext(problem=problem, target=target, state=state, folder=folder, key=KEY))
 
 

@@ -23,6 +23,7 @@ from gauntlet.stages import ingest as stage
 from gauntlet.stages.context import StageContext
 from gauntlet.stages.ingest import ingest
 from tests.made_problem import HEADER, make_problem
+from tests.session_target import SessionTarget
 
 pytestmark = [pytest.mark.data, pytest.mark.usefixtures("spark")]
 
@@ -68,8 +69,10 @@ class FolderTarget:
 
 
 @pytest.fixture
-def make_plain_context(spark: Any, make_context: MakeContext) -> MakeContext:
-    """Make a context with Parquet tables."""
+def make_plain_context(spark: Any, session_target: SessionTarget, make_context: MakeContext) -> MakeContext:
+    """Make a context with Parquet tables, where Spark has this machine's disk."""
+    if session_target.name != "local":
+        return make_context
 
     def make(problem: Problem) -> StageContext:
         context = make_context(problem)
@@ -133,6 +136,7 @@ def test_makes_typed_tables_of_a_second_data_set(spark: Any, make_context: MakeC
     assert [row["source_row"] for row in positives] == [0, 5, 11]
 
 
+@pytest.mark.local_only("writes or looks at files of this machine through its own Spark")
 def test_a_second_try_ends_in_the_same_state(make_plain_context: MakeContext, tmp_path: Path) -> None:
     context = make_plain_context(problem_in(write_csv(tmp_path / "data")))
     first, second = ingest(context), ingest(context)
@@ -140,6 +144,7 @@ def test_a_second_try_ends_in_the_same_state(make_plain_context: MakeContext, tm
     assert tables_in(context) == ["curated", "raw"]
 
 
+@pytest.mark.local_only("writes or looks at files of this machine through its own Spark")
 def test_identifiers_do_not_depend_on_order_format_or_partitions(
     make_plain_context: MakeContext, tmp_path: Path
 ) -> None:

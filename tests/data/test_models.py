@@ -35,7 +35,10 @@ from gauntlet.stages.select import select
 from gauntlet.stages.training_rows import Rows
 from tests.data.model_world import fit_booster, made_rows, make_context, shared_world, split_result
 
-pytestmark = pytest.mark.data
+pytestmark = [
+    pytest.mark.data,
+    pytest.mark.local_only("copies a state folder with what target local keeps in it: tables, registry, ledger"),
+]
 
 MIXED = (
     Column(name="age", kind="integer", nullable=True),

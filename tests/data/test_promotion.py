@@ -26,7 +26,10 @@ from gauntlet.stages.promote import still_champion
 from tests.benchmarks.promotion_races import raced
 from tests.data.promotion_race import prepare_race, promote_and_die, promotion_race, raced_world
 
-pytestmark = pytest.mark.data
+pytestmark = [
+    pytest.mark.data,
+    pytest.mark.local_only("copies a state folder with what target local keeps in it: tables, registry, ledger"),
+]
 
 
 class Killed(BaseException):

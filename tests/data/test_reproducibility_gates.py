@@ -22,8 +22,8 @@ BY_NAME = {gate.name: gate for gate in GATES}
 
 
 @pytest.fixture(scope="module")
-def world(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> TrainedWorld:
-    return shared_world(tmp_path_factory, spark)
+def world(spark: Any, make_target: Any, tmp_path_factory: pytest.TempPathFactory) -> TrainedWorld:
+    return shared_world(tmp_path_factory, spark, make_target)
 
 
 @pytest.fixture(params=["sweep", "forest"])

@@ -13,7 +13,10 @@ from tests.data.evidence_flips import flip_targets
 from tests.data.promotion_race import promote_and_die
 from tests.data.test_promotion import Killed, Point, kill_at
 
-pytestmark = pytest.mark.data
+pytestmark = [
+    pytest.mark.data,
+    pytest.mark.local_only("copies a state folder with what target local keeps in it: tables, registry, ledger"),
+]
 
 
 @pytest.fixture

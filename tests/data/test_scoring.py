@@ -14,7 +14,10 @@ from gauntlet.core.results import PromoteResult
 from gauntlet.stages.score import score
 from tests.data.model_world import shared_world
 
-pytestmark = pytest.mark.data
+pytestmark = [
+    pytest.mark.data,
+    pytest.mark.local_only("copies a state folder with what target local keeps in it: tables, registry, ledger"),
+]
 
 REFUSED = PromoteResult(refusal="no", champion=None, previous=None, bootstrap=True, sequence=None, auc_readback=None)
 

@@ -20,7 +20,10 @@ from gauntlet.serving.server import start
 from gauntlet.serving.settings import ServerSettings
 from tests.served_models import split_body
 
-pytestmark = pytest.mark.data
+pytestmark = [
+    pytest.mark.data,
+    pytest.mark.local_only("copies a state folder with what target local keeps in it: tables, registry, ledger"),
+]
 
 NEVER = 3600.0
 VERSION = "x-gauntlet-model-version"

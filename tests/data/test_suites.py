@@ -300,6 +300,7 @@ def test_details_are_asked_only_of_what_fails(
     assert asked == [("BOOLEAN_ONLY", names[:1])]
 
 
+@pytest.mark.local_only("looks into Spark's own process")
 def test_nothing_is_persisted_and_the_terminal_stays_quiet(
     spark: Any, odd_rows: DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from xgboost import Booster
 
 from gauntlet.adapters.sweep_engine import Search, run_sweep
-from gauntlet.adapters.target import LocalTarget
+from gauntlet.adapters.target import Target
 from gauntlet.adapters.tracking import STAGE_KEY_TAG
 from gauntlet.core.encoding import Encoding, encode
 from gauntlet.core.errors import DataError
@@ -51,13 +51,15 @@ def made_rows(problem: Problem) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def target(spark: Any, wine_problem: Problem, tmp_path_factory: pytest.TempPathFactory) -> LocalTarget:
+def target(
+    make_target: Callable[..., Target], wine_problem: Problem, tmp_path_factory: pytest.TempPathFactory
+) -> Target:
     """One state folder for all tests here: MLflow takes seconds to make a new database."""
-    return LocalTarget(problem=wine_problem, state=State(tmp_path_factory.mktemp("sweep")), workers=2)
+    return make_target(wine_problem, State(tmp_path_factory.mktemp("sweep")))
 
 
 @pytest.fixture(scope="module")
-def split(spark: Any, target: LocalTarget, wine_problem: Problem) -> SplitResult:
+def split(spark: Any, target: Target, wine_problem: Problem) -> SplitResult:
     rows = made_rows(wine_problem)
     table = target.tables.write("split", spark.createDataFrame(rows))
     names: tuple[SplitName, ...] = ("train", "validation", "test")
@@ -76,7 +78,7 @@ def split(spark: Any, target: LocalTarget, wine_problem: Problem) -> SplitResult
 
 
 @pytest.fixture(scope="module")
-def context_of(target: LocalTarget, wine_problem: Problem) -> Contexts:
+def context_of(target: Target, wine_problem: Problem) -> Contexts:
     def make(key: str, **options: Any) -> StageContext:
         folder = target.state.stage_folder("sweep", key)
         folder.mkdir(parents=True, exist_ok=True)

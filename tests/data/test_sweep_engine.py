@@ -104,6 +104,7 @@ def test_a_task_that_spark_cannot_run_is_an_error_of_the_environment(swept: Swee
     assert read_journal(tmp_path / "b.jsonl") == ()
 
 
+@pytest.mark.local_only("looks into Spark's own process")
 def test_no_job_of_an_interrupted_sweep_stays_behind(spark: Any, tmp_path: Path) -> None:
     def interrupt(result: TrialResult) -> None:
         raise KeyboardInterrupt

@@ -24,8 +24,8 @@ MODELS = ("sweep", "forest", "reference_forest")
 
 
 @pytest.fixture(scope="module")
-def world(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> TrainedWorld:
-    return shared_world(tmp_path_factory, spark)
+def world(spark: Any, make_target: Any, tmp_path_factory: pytest.TempPathFactory) -> TrainedWorld:
+    return shared_world(tmp_path_factory, spark, make_target)
 
 
 def picked(rows: Rows, places: Any) -> Rows:
@@ -94,7 +94,7 @@ def test_the_tutorials_forest_hangs_on_the_tables_order(world: TrainedWorld) -> 
     train, selection = both(world)
     rows = {"train": len(train.label), "test": len(train.label) // 3}
     notebook = world.split.model_copy(update={"protocol": "notebook", "rows": rows})
-    forest = baseline(make_context(world.root, world.problem, "notebook"), split=notebook).forest
+    forest = baseline(world.context("notebook"), split=notebook).forest
     trainer = world.trainer("forest", split=notebook, record=forest)
     assert trainer.fit(train, selection).digest == trainer.digest != world.records["forest"].file.sha256
     assert trainer.fit(shuffled(train, 1), selection).digest != trainer.digest
@@ -128,9 +128,10 @@ def test_a_small_sweep_is_the_same_for_any_number_of_workers_and_leaves_nothing(
     assert list(trainer.context.folder.iterdir()) == []
 
 
+@pytest.mark.local_only("copies a state folder with what target local keeps in it")
 def test_a_small_sweep_goes_on_where_the_journal_ends(world: TrainedWorld, tmp_path: Path) -> None:
     shutil.copytree(world.root, tmp_path / "state")
-    context = make_context(tmp_path / "state", world.problem, "judge")
+    context = make_context(tmp_path / "state", world.problem, "judge", world.target)
     trainer = world.trainer("sweep", context=context)
     whole = trainer.search(workers=2, trials=2)
     journal = context.state.path(trainer.record.file).with_name("trials.jsonl")
@@ -141,7 +142,7 @@ def test_a_small_sweep_goes_on_where_the_journal_ends(world: TrainedWorld, tmp_p
 def test_a_sweep_in_which_nothing_succeeds_says_so(world: TrainedWorld) -> None:
     impossible = {"distribution": "uniform", "low": -2.0, "high": -1.0}
     problem = load_problem(overrides={**OVERRIDES, "sweep.space.reg_alpha": impossible, "sweep.max_failed_share": 0.9})
-    trainer = RoadTrainer(make_context(world.root, problem, "judge"), world.records["sweep"], world.split)
+    trainer = RoadTrainer(world.context("judge", problem), world.records["sweep"], world.split)
     with pytest.raises(DataError, match="none of 4 trials succeeded"):
         trainer.search(workers=1, trials=4)
 

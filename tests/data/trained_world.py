@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 import gauntlet
 from gauntlet.adapters.model_files import load_fitted
-from gauntlet.adapters.target import LocalTarget
+from gauntlet.adapters.target import Target
 from gauntlet.core.problem import Problem
 from gauntlet.core.problem_file import load_problem
 from gauntlet.core.results import ModelRecord, SplitResult
@@ -52,6 +53,9 @@ def made_rows(problem: Problem, *, seed: int = 4) -> pd.DataFrame:
     return frame
 
 
+MakeTarget = Callable[[Problem, State], Target]
+
+
 @dataclass(frozen=True)
 class TrainedWorld:
     """A state folder with models by name: ``sweep``, ``forest`` and ``reference_forest``."""
@@ -61,13 +65,14 @@ class TrainedWorld:
     splits: Splits
     split: SplitResult
     records: dict[str, ModelRecord]
+    target: MakeTarget
 
     @classmethod
-    def make(cls, root: Path, spark: Any) -> TrainedWorld:
+    def make(cls, root: Path, spark: Any, target: MakeTarget) -> TrainedWorld:
         """Make the world."""
         problem = load_problem(overrides=OVERRIDES)
         frame = made_rows(problem)
-        context = make_context(root, problem, "split")
+        context = make_context(root, problem, "split", target)
         frame["split"] = split_names(frame, context)
         frame["row_order"] = frame["row_id"].rank(method="first").astype(int) - 1
         table = context.target.tables.write("split", spark.createDataFrame(frame))
@@ -84,17 +89,21 @@ class TrainedWorld:
             repeats_across=0,
             near_repeats_across=0,
         )
-        forests = baseline(make_context(root, problem, "baseline"), split=split)
-        booster = sweep(make_context(root, problem, "sweep"), split=split).model
+        forests = baseline(make_context(root, problem, "baseline", target), split=split)
+        booster = sweep(make_context(root, problem, "sweep", target), split=split).model
         ordered = frame.sort_values("row_order", ignore_index=True).drop(columns="row_order")
         features = tuple(column.name for column in problem.features)
         splits = Splits(ordered, features, "honest", "validation", lambda: context.target.tables.read(table))
         records = {record.name: record for record in (forests.forest, forests.reference, booster)}
-        return cls(root, problem, splits, split, records)
+        return cls(root, problem, splits, split, records, target)
+
+    def context(self, stage: str, problem: Problem | None = None) -> StageContext:
+        """Return the context of a stage, of the world's problem unless another is given."""
+        return make_context(self.root, problem or self.problem, stage, self.target)
 
     def trainer(self, name: str, **changes: Any) -> RoadTrainer:
         """Return the trainer of a model; named parts replace its own."""
-        parts = {"context": make_context(self.root, self.problem, "judge"), "split": self.split}
+        parts = {"context": self.context("judge"), "split": self.split}
         return RoadTrainer(**{**parts, "record": self.records[name], **changes})
 
     def candidate(self, chosen: str, workspace: Path) -> Candidate:
@@ -123,20 +132,19 @@ class TrainedWorld:
         )
 
 
-def make_context(root: Path, problem: Problem, stage: str) -> StageContext:
+def make_context(root: Path, problem: Problem, stage: str, target: MakeTarget) -> StageContext:
     """Return the context of a stage in a state folder."""
     state, key = State(root), "k".ljust(64, "0")
     folder = state.stage_folder(stage, key)
     folder.mkdir(parents=True, exist_ok=True)
-    target = LocalTarget(problem=problem, state=state, workers=2)
-    return StageContext(problem=problem, target=target, state=state, folder=folder, key=key)
+    return StageContext(problem=problem, target=target(problem, state), state=state, folder=folder, key=key)
 
 
 @cache
-def _world_of(spark: Any, root: Path) -> TrainedWorld:
-    return TrainedWorld.make(root / "trained_state", spark)
+def _world_of(spark: Any, target: MakeTarget, root: Path) -> TrainedWorld:
+    return TrainedWorld.make(root / "trained_state", spark, target)
 
 
-def shared_world(factory: pytest.TempPathFactory, spark: Any) -> TrainedWorld:
+def shared_world(factory: pytest.TempPathFactory, spark: Any, target: MakeTarget) -> TrainedWorld:
     """Return the world that all test modules read; it is made once in a test run."""
-    return _world_of(spark, factory.getbasetemp())
+    return _world_of(spark, target, factory.getbasetemp())

@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from gauntlet.core.problem_file import load_problem
+from tests.commands import SMALL_ROAD, Ended
+from tests.session_target import SessionTarget
+
 _SECONDS = 600
-
-# A small search, whose champion may fall short of the margins of production.
-SMALL_ROAD = (
-    *("--set", "sweep.trials=8", "--set", "sweep.lag=4", "--set", "sweep.max_rounds=60"),
-    *("--set", "baseline.reference_trees=20", "--set", "gates.reproducibility.trials=2"),
-    *("--set", "gates.model.margins={auc=0.2,brier=0.1}"),
-)
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The JSON document on standard output."""
-        document: dict[str, Any] = json.loads(self.out)
-        return document
+# The commands that are about a problem, whose names tests that share servers must tell apart.
+WITH_PROBLEM = ("run", "stage", "gates", "sabotage", "evidence", "promote", "rollback", "audit")
 
 
 @pytest.fixture(scope="session")
@@ -49,14 +30,17 @@ def gauntlet_command() -> Callable[..., list[str]]:
 
 
 @pytest.fixture(scope="session")
-def gauntlet(gauntlet_command: Callable[..., list[str]]) -> Callable[..., Ended]:
-    """Run ``gauntlet`` in a folder, with the environment changed as asked."""
+def gauntlet(gauntlet_command: Callable[..., list[str]], session_target: SessionTarget) -> Callable[..., Ended]:
+    """Run ``gauntlet`` in a folder on the session's target, with the environment changed as asked."""
+    there = dict(session_target.environment) | {"GAUNTLET_TARGET": session_target.name}
 
     def run(*arguments: str | Path, folder: Path, **changes: str) -> Ended:
+        names = session_target.names(load_problem(), folder) if arguments[0] in WITH_PROBLEM else {}
+        settings = [f"--set=names.{session_target.name}.{key}={value}" for key, value in names.items()]
         done = subprocess.run(
-            gauntlet_command(*arguments),
+            gauntlet_command(*arguments, *settings),
             cwd=folder,
-            env=os.environ | changes,
+            env=os.environ | there | changes,
             capture_output=True,
             text=True,
             timeout=_SECONDS,

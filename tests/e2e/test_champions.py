@@ -3,9 +3,9 @@
 import mlflow
 import pytest
 
-from tests.e2e.conftest import SMALL_ROAD
+from tests.commands import SMALL_ROAD
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.local_only("looks into the registry of a state folder")]
 
 # Other costs, another threshold: another model, though it orders rows alike.
 OTHER = (*SMALL_ROAD, "--set", "costs.false_negative=9")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.wheel_environment import built_wheel, environment_with
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.local_only("is about another project, with settings of its own")]
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "example_project"
 

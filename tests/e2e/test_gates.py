@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import sarif_pydantic
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.local_only("runs suites of their own")]
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = [f"--gauntlet-set={setting}" for setting in ("sweep.trials=8", "sweep.lag=4", "sweep.max_rounds=120")]

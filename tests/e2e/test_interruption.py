@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from tests.e2e.conftest import SMALL_ROAD
+from tests.commands import SMALL_ROAD
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.local_only("kills the process that Spark runs in")]
 
 _SECONDS = 300
 

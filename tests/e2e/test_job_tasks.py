@@ -14,7 +14,7 @@ from gauntlet.core.problem_file import default_problem_path
 from gauntlet.core.stage_names import STAGE_NAMES
 from tests.e2e.wheel_environment import ROOT, built_wheel, environment_with
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.local_only("runs a job's tasks by the wheel, on this machine")]
 
 MODULE = ROOT / "infra_modules" / "ml_job"
 SECONDS = 600

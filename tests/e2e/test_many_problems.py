@@ -9,7 +9,7 @@ import pytest
 from gauntlet.core.problem_file import default_problem_path
 from tests.churn import make_churn
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.local_only("looks into the state folders of several problems")]
 
 SMALL = ("--set", "baseline.reference_trees=20")
 UNTIL_REGISTER = ["ingest", "expectations", "explore", "split", "baseline", "register"]

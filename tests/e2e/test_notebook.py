@@ -7,10 +7,10 @@ import re
 import nbformat
 import pytest
 
-from tests.e2e.conftest import SMALL_ROAD
+from tests.commands import SMALL_ROAD
 from tests.e2e.wheel_environment import ROOT
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.local_only("executes the notebook on this machine")]
 
 SETTINGS = " ".join(word for word in SMALL_ROAD if word != "--set")
 

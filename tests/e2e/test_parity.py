@@ -29,7 +29,7 @@ from gauntlet.stages.champions import open_champions
 from tests.scoring_servers import Server, gauntlet_server, mlflow_server
 from tests.served_models import split_body
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.local_only("holds ways of scoring on this machine against each other")]
 
 PANDAS, PYFUNC, SPARK, OURS, MLFLOWS = "pandas", "pyfunc", "Spark", "gauntlet serve", "mlflow models serve"
 TYPED = (PYFUNC, SPARK)

@@ -6,10 +6,10 @@ import signal
 
 import pytest
 
-from tests.e2e.conftest import SMALL_ROAD
+from tests.commands import SMALL_ROAD
 from tests.scoring_servers import gauntlet_server
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.local_only("serves the champion of a state folder")]
 
 MODEL = "gauntlet.wine_quality.wine_classifier"
 

@@ -13,7 +13,7 @@ from gauntlet import __version__
 from gauntlet.core.problem_file import load_problem
 from tests.e2e.wheel_environment import built_wheel, environment_with
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.local_only("looks at what the wheel brings to this machine")]
 
 ROOT = Path(__file__).resolve().parents[2]
 FIND = """

@@ -19,11 +19,14 @@ from gauntlet.adapters.packing import log_packed
 from gauntlet.adapters.registry import CHAMPION, Registry
 from gauntlet.adapters.remote_target import RemoteTarget
 from gauntlet.adapters.spark_model import version_function
+from gauntlet.adapters.suite_files import Expectation
+from gauntlet.adapters.synthetic import synthetic_rows
 from gauntlet.core.encoding import learn_encoding
 from gauntlet.core.problem import Problem
 from gauntlet.core.problem_file import load_problem
 from gauntlet.core.results import ModelRecord, ModelVersion
 from gauntlet.core.state import State
+from gauntlet.gates.data_breaks import breakages, few_rows
 
 
 def worker(folder: Path) -> Any:
@@ -71,11 +74,14 @@ def alias(folder: Path) -> Any:
     return found
 
 
-def ledger(folder: Path) -> Any:
-    """Return how the ledger's entries of the problem's model ended."""
-    target = _target(folder)
-    entries = target.ledger.entries(target.names.registered_model)
-    return [(entry.sequence, entry.version, entry.status) for entry in entries]
+def made(folder: Path) -> Any:
+    """Make wines on the server, break a table of them as a saboteur does, and count both."""
+    spark = _target(folder).spark()
+    wines = synthetic_rows(spark, rows=300, seed=1)
+    whole = Expectation("alcohol::not_null", "expect_column_values_to_not_be_null", {"column": "alcohol"})
+    (breakage,) = breakages([whole])
+    broken = breakage(few_rows(wines))
+    return {"wines": wines.count(), "broken": broken.count(), "missing": broken.where("alcohol IS NULL").count()}
 
 
 def _scored(table: Any, function: Any, problem: Problem) -> list[float]:
@@ -131,7 +137,7 @@ def _target(folder: Path) -> RemoteTarget:
     return RemoteTarget(problem=load_problem(), state=State(folder), workers=1)
 
 
-TASKS: dict[str, Callable[[Path], Any]] = {"worker": worker, "alias": alias, "ledger": ledger}
+TASKS: dict[str, Callable[[Path], Any]] = {"worker": worker, "alias": alias, "made": made}
 
 if __name__ == "__main__":
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"

@@ -18,30 +18,10 @@ from gauntlet.adapters.remote_settings import MLFLOW_VARIABLE, SPARK_VARIABLE
 from gauntlet.adapters.stack import Stack
 from gauntlet.adapters.stack_servers import credentials
 from gauntlet.core.state import State
+from tests.commands import SMALL_ROAD, Ended
+from tests.remote.outside import PROGRAM, TARGET, Outside, outside
 
 _SECONDS = 500
-
-# A small search, whose champion may fall short of the margins of production.
-SMALL_ROAD = (
-    *("--set", "sweep.trials=8", "--set", "sweep.lag=4", "--set", "sweep.max_rounds=60"),
-    *("--set", "baseline.reference_trees=20", "--set", "gates.reproducibility.trials=2"),
-    *("--set", "gates.model.margins={auc=0.2,brier=0.1}"),
-)
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The JSON document on standard output."""
-        document: dict[str, Any] = json.loads(self.out)
-        return document
 
 
 @dataclass(frozen=True)
@@ -50,13 +30,15 @@ class Client:
 
     Attributes:
         environment: Where programs and the data are, and, if it is not the stack's own folder, where the servers are.
+        program: The module that is ``gauntlet`` there.
     """
 
     environment: dict[str, str] = field(repr=False)
+    program: str = "gauntlet"
 
     def started(self, *arguments: str | Path, **changes: str) -> subprocess.Popen[str]:
         """Start a command of ``gauntlet``."""
-        return self._process("gauntlet", *arguments, **changes)
+        return self._process(self.program, *arguments, **changes)
 
     def run(self, *arguments: str | Path, **changes: str) -> Ended:
         """Run a command of ``gauntlet``."""
@@ -145,30 +127,54 @@ def client(stack: Stack, programs: dict[str, str]) -> Client:
 
 @dataclass(frozen=True)
 class Roads:
-    """The same small road on two targets, up to the judgement.
+    """The same small road on every target.
 
     Attributes:
-        remote: The state folder of the road on the servers.
-        local: The state folder of the road on this machine.
+        remote: The state folder of the road on the servers, up to the judgement.
+        local: The state folder of the road on this machine, up to the judgement.
+        databricks: The state folder of the whole road in the workspace.
+        walked: How the road in the workspace ended.
+        outside: Who walked it there.
     """
 
     remote: Path
     local: Path
+    databricks: Path
+    walked: Ended
+    outside: Outside
+
+    def in_workspace(self, *arguments: str) -> Ended:
+        """Run a command on the road in the workspace."""
+        client = Client(dict(self.outside.environment), PROGRAM)
+        return client.run(*arguments, *TARGET, *SMALL_ROAD, "--state", self.databricks, "--json")
 
 
 @pytest.fixture(scope="session")
-def roads(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Roads:
-    """Walk both roads at once: for most of its time a road keeps one core busy."""
-    found = Roads(tmp_path_factory.mktemp("remote"), tmp_path_factory.mktemp("local"))
-    options = ("run", *SMALL_ROAD, "--until", "judge", "--json", "--workers", "2")
-    local = Client(client.environment | {"PATH": os.environ["PATH"]} | _java())
-    running = (
-        client.started(*options, "--target", "remote", "--state", found.remote),
-        local.started(*options, "--target", "local", "--state", found.local),
-    )
-    for process in running:
-        done = ended(process)
-        assert done.code == 0, done.err + done.out
+def roads(
+    stack: Stack, client: Client, programs: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Roads]:
+    """Walk all roads at once: for most of its time a road keeps one core busy."""
+    folders = [tmp_path_factory.mktemp(name) for name in ("remote", "local", "databricks")]
+    remote, local, databricks = folders
+    options = ("run", *SMALL_ROAD, "--json", "--workers", "2")
+    here = Client(client.environment | {"PATH": os.environ["PATH"]} | _java())
+    with outside(stack, programs, tmp_path_factory.mktemp("outside")) as somebody:
+        running = (
+            client.started(*options, "--until", "judge", "--target", "remote", "--state", remote),
+            here.started(*options, "--until", "judge", "--target", "local", "--state", local),
+            Client(dict(somebody.environment), PROGRAM).started(*options, *TARGET, "--state", databricks),
+        )
+        done = [ended(process) for process in running]
+        assert [one.code for one in done] == [0, 0, 0], "\n".join(one.err + one.out for one in done if one.code)
+        yield Roads(remote, local, databricks, done[-1], somebody)
+
+
+def results_of(state: Path) -> dict[str, Any]:
+    """Return what each stage of a state folder found."""
+    found: dict[str, Any] = {}
+    for path in state.glob("stages/*/*/result.json"):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        found[document["stage"]] = document["result"]
     return found
 
 

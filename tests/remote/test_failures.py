@@ -7,7 +7,9 @@ import socket
 import pytest
 
 from gauntlet.adapters.claimants import start_of
-from tests.remote.conftest import SMALL_ROAD, Client, ended, stack_command
+from gauntlet.adapters.problem_draft import draft_problem
+from tests.churn import make_churn
+from tests.remote.conftest import Client, ended, stack_command
 
 pytestmark = pytest.mark.remote
 
@@ -28,13 +30,17 @@ def test_a_wrong_password_or_token_is_one_clear_error(client, tmp_path, name, sa
     assert not list((tmp_path / "state").rglob("result.json"))
 
 
-def test_a_server_that_goes_in_the_middle_is_told_and_the_run_goes_on_when_it_is_back(start_stack, programs):
+def test_a_server_that_goes_in_the_middle_is_told_and_the_run_goes_on_when_it_is_back(start_stack, programs, tmp_path):
+    table = tmp_path / "churn.csv"
+    make_churn().to_csv(table, index=False)
+    problem = draft_problem(table, label="churned", name="churn", output=tmp_path / "churn.toml").problem
     stack = start_stack()
     # The client of the stack's own folder need not be told where the servers are.
     client = Client(programs)
-    options = ("run", *SMALL_ROAD, "--target", "remote", "--state", stack.state.root, "--until", "expectations")
+    options = ("--problem", problem, "--target", "remote", "--state", stack.state.root)
+    walk = ("run", "--until", "expectations", *options)
     before = stack.known().servers
-    running = client.started(*options)
+    running = client.started(*walk)
     assert any("ingest" in line for line in running.stdout)
     os.killpg(before["spark"].process, signal.SIGKILL)
     stopped = ended(running)
@@ -47,13 +53,13 @@ def test_a_server_that_goes_in_the_middle_is_told_and_the_run_goes_on_when_it_is
     after = stack.known().servers
     assert after["mlflow"] == before["mlflow"]
     assert after["spark"].port == before["spark"].port
-    went_on = client.run(*options, "--json")
+    went_on = client.run(*walk, "--json")
     assert went_on.code == 0, went_on.err
     assert went_on.document["stages"]["ingest"] == "up to date"
     assert went_on.document["stages"]["expectations"] == "ran"
 
     os.killpg(after["mlflow"].process, signal.SIGKILL)
-    lost = client.run("audit", *SMALL_ROAD, "--target", "remote", "--state", stack.state.root)
+    lost = client.run("audit", *options)
     assert lost.code == 3, lost.err
     assert "Traceback" not in lost.err
 

@@ -1,27 +1,30 @@
-"""The road on servers: the results are those of this machine, and of two clients that promote at once one does."""
+"""The road on servers and in a workspace: the results are those of this machine, and of two that promote one does.
+
+The workspace is the stand-in, asked by the real clients of Databricks' SDK and of MLflow. In place of its cluster
+stands Spark's own Connect server with Delta, a process of another user; in place of databricks-connect pyspark's own
+client of it (``tests/workspace_stand_in/connect_client.py``). Its data are read from where a workspace has its samples.
+"""
 
 import http.client
 import json
+import os
 import shutil
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from gauntlet.adapters.databricks_target import LEDGER_FOLDER
 from tests.benchmarks.promotion_races import raced
-from tests.remote.conftest import SMALL_ROAD, ended
+from tests.commands import SMALL_ROAD
+from tests.remote.conftest import ended, results_of
 from tests.remote.ledger_race import race_on_server, tell
+from tests.workspace_stand_in.connect_client import SCHEMA
 
 pytestmark = pytest.mark.remote
 
 ON_SERVERS = ("--target", "remote", *SMALL_ROAD)
-
-
-def _results(state):
-    found = {}
-    for path in state.glob("stages/*/*/result.json"):
-        document = json.loads(path.read_text(encoding="utf-8"))
-        found[document["stage"]] = document["result"]
-    return found
+MODEL = f"{SCHEMA}.wine_classifier"
 
 
 def _numbers(result):
@@ -37,29 +40,25 @@ PASSING = {"path", "run_id", "journal", "model_uri", "evidence", "evidence_diges
 
 
 def test_both_targets_give_the_same_results(roads):
-    local, remote = _results(roads.local), _results(roads.remote)
+    local, remote = results_of(roads.local), results_of(roads.remote)
     assert sorted(local) == sorted(remote)
     assert remote["sweep"]["trials_digest"] == local["sweep"]["trials_digest"]
     for stage, result in local.items():
         assert _numbers(remote[stage]) == _numbers(result), stage
 
 
-def test_both_targets_give_the_same_verdicts(roads):
-    def verdicts(state):
-        return {v["gate"]: v["status"] for v in _results(state)["judge"]["verdicts"]}
-
-    def measured(state):
-        found = _results(state)["judge"]["verdicts"]
-        # What a model weighs and how long it thinks differ from one run to the next.
-        return {v["gate"]: v["measured"] for v in found if not v["gate"].startswith("artefact")}
-
-    assert verdicts(roads.remote) == verdicts(roads.local)
-    assert measured(roads.remote) == measured(roads.local)
+@pytest.mark.parametrize("target", ["remote", "databricks"])
+def test_all_targets_give_the_same_verdicts(roads, target):
+    here, there = (results_of(state)["judge"]["verdicts"] for state in (roads.local, getattr(roads, target)))
+    assert {v["gate"]: v["status"] for v in there} == {v["gate"]: v["status"] for v in here}
+    # What a model weighs and how long it thinks differ from one run to the next.
+    alike = [[v for v in found if not v["gate"].startswith("artefact")] for found in (here, there)]
+    assert {v["gate"]: v["measured"] for v in alike[1]} == {v["gate"]: v["measured"] for v in alike[0]}
 
 
 def test_the_tables_files_on_the_server_are_held_against_the_evidence(stack, client, roads):
     options = ("--state", roads.remote, *ON_SERVERS)
-    files = sorted((stack.folder / "storage/tables").rglob("split/*.parquet"))
+    files = sorted((stack.folder / "storage/tables").rglob("gauntlet/wine_quality/split/*.parquet"))
     whole = files[0].read_bytes()
     files[0].write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
     try:
@@ -81,20 +80,17 @@ def promoting(client, roads, tmp_path_factory):
     return sorted(zip(states, done, strict=True), key=lambda one: one[1].code)
 
 
-def test_of_two_clients_that_promote_at_once_one_does_and_goes_on(client, promoting, tmp_path):
+def test_of_two_clients_that_promote_at_once_one_does_and_goes_on(client, promoting):
     assert [outcome.code for _, outcome in promoting] == [0, 1], promoting
-    # Each client may have made a version before one of them won.
-    ((sequence, version, status),) = ledger = client.task("ledger", tmp_path)
-    assert (sequence, status) == (1, "done")
-    winner, _ = promoting[0]
     assert "Traceback" not in "".join(outcome.err for _, outcome in promoting)
-
-    went_on = client.run("run", "--state", winner, *ON_SERVERS, "--workers", "2", "--json")
+    options = ("--state", promoting[0][0], *ON_SERVERS, "--json")
+    went_on = client.run("run", "--until", "score", "--workers", "2", *options)
     assert went_on.code == 0, went_on.err
-    assert went_on.document["champion"]["version"] == version
+    assert went_on.document["champion"]["sequence"] == 1
     assert went_on.document["stages"]["score"] == "ran"
-    assert client.run("audit", "--state", winner, *ON_SERVERS).code == 0
-    assert client.task("ledger", tmp_path) == ledger
+    # Each client may have made a version before one of them won; the ledger has the winner's alone.
+    audited = client.run("audit", *options)
+    assert (audited.code, audited.document["entries"]) == (0, 1), audited.out
 
 
 def test_the_servers_champion_is_served_with_the_answers_it_was_judged_by(client, promoting):
@@ -129,3 +125,54 @@ def test_two_processes_race_over_http_and_each_number_has_one_winner(client, tmp
     tell(tmp_path, client.environment)
     outcome = raced(race_on_server, folder=tmp_path, races=12)
     assert (outcome.doubles, outcome.unwon) == (0, 0)
+
+
+# The road in the workspace.
+
+
+def test_it_ends_with_a_champion_in_unity_catalog(roads):
+    found, workspace = roads.walked.document, roads.outside.workspace
+    model = workspace.models.models[MODEL]
+    assert set(found["stages"].values()) == {"ran"}
+    assert {verdict["status"] for verdict in found["verdicts"]} == {"PASS"}
+    assert (found["champion"]["model"], found["champion"]["version"], found["champion"]["sequence"]) == (MODEL, 2, 1)
+    assert found["champion"]["auc_readback"] == pytest.approx(found["champion"]["auc_test"], abs=1e-12)
+    assert model.aliases == {"baseline": 1, "champion": 2}
+    assert {version.status for version in model.versions.values()} == {"READY"}
+    assert not [path for _, path in workspace.calls if "stage" in path]
+    assert "rows are compared" in " ".join(found["not_checked"])
+
+
+def test_its_data_are_the_workspaces_samples(roads):
+    data = roads.walked.document["data"]
+    if "GAUNTLET_DATA_DIR" in os.environ:
+        assert (data["origin"], data["source"]) == ("mounted", "mounted path dbfs:/databricks-datasets/wine-quality")
+        staged = [path for path in roads.outside.workspace.files.content if "/files/staging/" in path]
+        assert sorted(Path(path).name for path in staged) == ["winequality-red.csv", "winequality-white.csv"]
+    else:
+        refused = " ".join(data["refused_origins"])
+        assert "dbfs:/databricks-datasets/wine-quality/winequality-red.csv: Spark cannot read it" in refused
+
+
+def test_its_search_is_that_of_this_machine_on_tables_with_names_of_three_levels(roads):
+    here, there = results_of(roads.local), results_of(roads.databricks)
+    assert there["sweep"]["trials_digest"] == here["sweep"]["trials_digest"]
+    assert there["baseline"]["forest"]["auc_selection"] == here["baseline"]["forest"]["auc_selection"]
+    places = [("ingest", "raw"), ("ingest", "curated"), ("split", "table"), ("score", "table")]
+    names = [there[stage][name]["full_name"] for stage, name in places]
+    assert names == [f"{SCHEMA}.{name}" for name in ("raw", "curated", "split", "predictions")]
+
+
+def test_its_ledger_is_experiments_in_order(roads):
+    folder = f"{LEDGER_FOLDER}/{MODEL}/"
+    records = [path for path in roads.outside.workspace.tree.entries if path.startswith(folder)]
+    assert [path.removeprefix(folder) for path in records] == ["00000001", "00000002"]  # claimed, settled
+    audited = roads.in_workspace("audit")
+    assert audited.code == 0, audited.err + audited.out
+
+
+def test_running_it_again_does_nothing(roads):
+    again = roads.in_workspace("run")
+    assert again.code == 0, again.err
+    assert set(again.document["stages"].values()) == {"up to date"}
+    assert again.document["champion"] == roads.walked.document["champion"]

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from gauntlet.gates.data_breaks import ROWS
 from tests.remote.conftest import stack_command
 
 pytestmark = pytest.mark.remote
@@ -34,3 +35,7 @@ def test_a_worker_is_another_user_without_credentials_that_sees_nothing_of_the_c
     assert (found["sees the client's file"], found["reads the client's file"]) == (
         (False, "AnalysisException") if apart else (True, 1)
     )
+
+
+def test_rows_are_made_and_tables_broken_on_the_server_too(client, tmp_path):
+    assert client.task("made", tmp_path) == {"wines": 300, "broken": ROWS + 1, "missing": 1}

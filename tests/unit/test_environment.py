@@ -220,6 +220,17 @@ def test_doctor_with_java_is_content(programs, capsys, state):
     assert json.loads(out)["ready"] is True
 
 
+def test_doctor_looks_at_the_target_of_the_environment(programs, capsys, state, monkeypatch):
+    monkeypatch.setenv("GAUNTLET_TARGET", "remote")
+    for name in ("GAUNTLET_REMOTE_SPARK", "GAUNTLET_REMOTE_MLFLOW"):
+        monkeypatch.delenv(name, raising=False)
+    code, out, _ = _run(capsys, "doctor", "--json", "--state", str(state.root))
+    missing = [finding for finding in json.loads(out)["findings"] if finding["status"] == "missing"]
+    assert (code, [finding["name"] for finding in missing]) == (3, ["target remote"])
+    monkeypatch.setenv("GAUNTLET_TARGET", "mars")
+    assert _run(capsys, "doctor", "--state", str(state.root))[0] == 2
+
+
 @pytest.mark.parametrize("command", [("run",), ("run", "--dry-run"), ("stage", "ingest")])
 def test_run_without_java_says_so_in_one_line_and_leaves_nothing(programs, capsys, state, command):
     code, out, err = _run(capsys, *command, "--state", str(state.root))

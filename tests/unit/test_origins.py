@@ -101,7 +101,11 @@ def problem_of(*origins: dict[str, Any], **source: Any) -> Problem:
 
 
 def got(problem: Problem, cache: Path, *, target_name: str = "local", synthetic_allowed: bool = True) -> Fetched:
-    return fetch(problem, target_name=target_name, cache=cache, synthetic_allowed=synthetic_allowed)
+    return fetch(problem, target_name=target_name, cache=cache, synthetic_allowed=synthetic_allowed, spark=no_session)
+
+
+def no_session() -> Any:
+    raise RequirementError("no session")
 
 
 def archive(url: str, sha256: str | None = None) -> dict[str, Any]:
@@ -212,6 +216,12 @@ def test_a_mounted_path_counts_on_its_targets_only(tmp_path: Path) -> None:
     assert got(problem, tmp_path, target_name="databricks").source.origin == "mounted"
     with pytest.raises(SourceError, match=r"mounted: .*: there on target databricks only"):
         got(problem, tmp_path)
+
+
+def test_a_mounted_path_that_is_no_folder_here_needs_a_session(tmp_path: Path) -> None:
+    problem = problem_of({"kind": "mounted", "path": "dbfs:/databricks-datasets/nothing"})
+    with pytest.raises(RequirementError, match="no session"):
+        got(problem, tmp_path, target_name="databricks")
 
 
 def test_generated_data_comes_last_and_says_why(tmp_path: Path) -> None:

@@ -68,6 +68,41 @@ def test_a_skip_is_a_failure_in_ci(suite, monkeypatch, ci, code, processes):
     assert result.ret == code
 
 
+LOCAL = """
+@pytest.mark.unit
+def test_a(): pass
+@pytest.mark.unit
+@pytest.mark.local_only(reason="it looks into the folder")
+@pytest.mark.parametrize("number", [1, 2])
+def test_b(number): pass
+@pytest.mark.data
+@pytest.mark.local_only("it kills the process")
+def test_c(): pass
+"""
+
+
+@pytest.mark.parametrize("processes", [[], ["-n", "1"]], ids=["one process", "another process"])
+@pytest.mark.parametrize("given", ["option", "environment"])
+def test_tests_about_target_local_are_left_out_elsewhere_and_counted(suite, monkeypatch, given, processes):
+    made = suite(LOCAL)
+    if given == "environment":
+        monkeypatch.setenv("GAUNTLET_TARGET", "remote")
+    options = [*processes, *(["--target", "remote"] if given == "option" else [])]
+    result = made.runpytest_subprocess(*options)
+    result.assert_outcomes(passed=1, deselected=0 if processes else 3)
+    result.stdout.re_match_lines(
+        [r"=+ not run on target remote =+", r" +2 tests: it looks into the folder", r" +1 tests: it kills the process"]
+    )
+    of_unit = made.runpytest_subprocess("-m", "unit", *options)
+    of_unit.stdout.no_fnmatch_line("*it kills the process*")
+
+
+def test_tests_about_target_local_run_there(suite):
+    result = suite(LOCAL).runpytest_subprocess("--target", "local")
+    result.assert_outcomes(passed=4)
+    result.stdout.no_fnmatch_line("*not run on target*")
+
+
 def test_no_test_at_all_is_not_green(suite):
     result = suite("@pytest.mark.unit\ndef test_a(): pass").runpytest_subprocess("-m", "gates")
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.workspace_stand_in.answers import Answer, Refusal, Request, document, missing
 
@@ -22,6 +23,7 @@ class Files:
     Attributes:
         volumes: The volumes that there are, ``/Volumes/CATALOG/SCHEMA/VOLUME``.
         may_write: Says whether a path of a registered model may be written now.
+        disk: A folder on a disk, in which a cluster sees the volumes' files; None where there is no cluster.
     """
 
     volumes: tuple[str, ...]
@@ -29,6 +31,7 @@ class Files:
     content: dict[str, bytes] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    disk: Path | None = None
 
     def answer(self, request: Request) -> Answer | None:
         """Answer a request, if it is one of the Files API."""
@@ -56,6 +59,7 @@ class Files:
             if not self.may_write(path):
                 raise Refusal(403, "PERMISSION_DENIED", f"{path} cannot be written any more.")
             self.content[path] = request.body
+            self._show(path, request.body)
             return Answer(204, b"")
         if path not in self.content:
             raise missing("The file being accessed is not found.", code="NOT_FOUND")
@@ -69,6 +73,13 @@ class Files:
             "Last-Modified": "Wed, 01 Jan 2025 00:00:00 GMT",
         }
         return Answer(200, b"" if request.method == "HEAD" else held, headers)
+
+    def _show(self, path: str, held: bytes) -> None:
+        """Let a cluster see a file of a volume."""
+        if self.disk is not None and path.startswith("/Volumes/"):
+            place = self.disk / path.lstrip("/")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(held)
 
     def _folder(self, request: Request, path: str) -> Answer:
         if request.method == "PUT":

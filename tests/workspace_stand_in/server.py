@@ -40,6 +40,7 @@ class Workspace:
         schema: The schema that there is, ``CATALOG.SCHEMA``.
         calls: What was asked, method and path, in order.
         tokens: The tokens that open it.
+        clusters: The runtimes of its clusters, by their names.
         host: Its address, once it is served.
     """
 
@@ -47,6 +48,7 @@ class Workspace:
     schema: str = "main.wine_quality"
     calls: list[tuple[str, str]] = field(default_factory=list)
     tokens: set[str] = field(default_factory=lambda: {TOKEN, _OAUTH_TOKEN})
+    clusters: dict[str, str] = field(default_factory=dict)
     host: str = ""
 
     def __post_init__(self) -> None:
@@ -56,7 +58,6 @@ class Workspace:
         self.models = Models(self.schema, self.files)
         self.tracking = Tracking(self.folder, self.tree)
         self.jobs = Jobs()
-        self.clusters: dict[str, str] = {}
         self.parts: list[Part] = [
             self._identity,
             self.tree.answer,

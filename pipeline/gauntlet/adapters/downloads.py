@@ -68,12 +68,21 @@ def keep(data: Iterator[bytes], *, name: str, cache: Path) -> Path:
         return _placed(temporary, name=name, cache=cache)
 
 
+def cached(sha256: str, *, name: str, cache: Path) -> Path | None:
+    """Return the copy in the cache that has a digest; None if there is none. A damaged one is removed."""
+    copy = _place(sha256, name, cache)
+    if not copy.is_file():
+        return None
+    if file_digest(copy) == sha256:
+        return copy
+    copy.unlink()
+    return None
+
+
 def _pinned(url: str, *, sha256: str, cache: Path, check: Check) -> Path:
-    copy = _place(sha256, _name(url), cache)
-    if copy.is_file():
-        if file_digest(copy) == sha256:
-            return copy
-        copy.unlink()
+    copy = cached(sha256, name=_name(url), cache=cache)
+    if copy is not None:
+        return copy
     with _incoming(cache) as temporary:
         _get(url, temporary)
         check(temporary, url)

@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from gauntlet.adapters.downloads import download, keep
 from gauntlet.adapters.faults import explained
+from gauntlet.adapters.mounted_files import MountedFolder
 from gauntlet.adapters.origin_files import checked_files, looks_like_html, unreadable
 from gauntlet.core.errors import SourceError
 from gauntlet.core.origins import ArchiveOrigin, FolderOrigin, LinksOrigin, MountedOrigin, Origin, SyntheticOrigin
 from gauntlet.core.problem import Problem, Source
 from gauntlet.core.results import DataSource
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 _CHUNK = 1 << 20
 _ZIP_MARK = b"PK"
@@ -51,9 +55,12 @@ class _Search:
     target_name: str
     cache: Path
     synthetic_allowed: bool
+    spark: Callable[[], SparkSession]
 
 
-def fetch(problem: Problem, *, target_name: str, cache: Path, synthetic_allowed: bool) -> Fetched:
+def fetch(
+    problem: Problem, *, target_name: str, cache: Path, synthetic_allowed: bool, spark: Callable[[], SparkSession]
+) -> Fetched:
     """Return the data of the first origin that gives all sources, unharmed.
 
     Args:
@@ -61,12 +68,13 @@ def fetch(problem: Problem, *, target_name: str, cache: Path, synthetic_allowed:
         target_name: The target's name; a mounted origin is there on some targets only.
         cache: The folder for what comes over the network.
         synthetic_allowed: Whether generated data may stand in.
+        spark: Gives the target's session; asked only for a mounted path that is no folder of this machine.
 
     Raises:
         SourceError: If no origin gives the data; one sentence for each says why.
-        RequirementError: If the disk is full.
+        RequirementError: If the disk is full, or there is no session that a mounted path could be read by.
     """
-    search = _Search(problem, target_name, cache, synthetic_allowed)
+    search = _Search(problem, target_name, cache, synthetic_allowed, spark)
     refused: list[str] = []
     for origin in problem.origins:
         try:
@@ -118,7 +126,14 @@ def _folder(origin: FolderOrigin, search: _Search) -> _Opened:
 def _mounted(origin: MountedOrigin, search: _Search) -> _Opened:
     if search.target_name not in origin.targets:
         raise SourceError(f"{origin.path}: there on target {' and '.join(origin.targets)} only")
-    return _Opened(f"mounted path {origin.path}", _in_folder(Path(origin.path), search.problem))
+    mounted = MountedFolder(origin.path, search.spark, search.cache)
+    description, here = f"mounted path {origin.path}", mounted.here
+    if here is not None:
+        return _Opened(description, _in_folder(here, search.problem))
+    _require_files(search.problem, "a path that only Spark reaches")
+    files = {source.name: mounted.file(source) for source in search.problem.sources}
+    shown = {source.name: f"{origin.path.rstrip('/')}/{source.file}" for source in search.problem.sources}
+    return _Opened(description, files, shown)
 
 
 def _in_folder(folder: Path, problem: Problem, *, note: str = "") -> dict[str, Path]:

@@ -148,7 +148,8 @@ def send_package(session: Any) -> None:
     with tempfile.TemporaryDirectory(prefix="gauntlet-package-") as folder:
         archive = Path(folder) / "gauntlet_package.zip"
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as written:
-            for path in sorted(package.rglob("*.py")):
+            # The generator's numbers are read where its rows are made.
+            for path in sorted([*package.rglob("*.py"), *package.rglob("*.json")]):
                 written.write(path, Path("gauntlet") / path.relative_to(package))
         session.addArtifacts(str(archive), pyfile=True)
 

@@ -5,7 +5,6 @@ They lie below the server's own ``spark.sql.warehouse.dir``, so a client need no
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from gauntlet.adapters.delta_servers import Shipment, is_readable, newest_version
+from gauntlet.adapters.spark_paths import literal_path
 from gauntlet.adapters.tables import described, overwriting
 from gauntlet.core.problem import Names
 from gauntlet.core.results import TableRef
@@ -79,7 +79,7 @@ class ServerTables:
         if not files:
             return 0
         folder = self._path(table.name)
-        return int(self.spark().read.parquet(*[_literal(f"{folder}/{file}") for file in files]).count())
+        return int(self.spark().read.parquet(*[literal_path(f"{folder}/{file}") for file in files]).count())
 
     def location(self, table: TableRef) -> str:
         """Return the table's SQL name on the server."""
@@ -105,7 +105,7 @@ class ServerTables:
         found = (
             self.spark()
             .read.format("binaryFile")
-            .load([_literal(path) for path in paths])
+            .load([literal_path(path) for path in paths])
             .select("path", F.sha2("content", 256).alias("mark"))
             .collect()
         )
@@ -121,7 +121,7 @@ class ServerTables:
         present: set[str] = set()
         for folder in folders:
             try:
-                listed = self.spark().read.format("binaryFile").load(_literal(folder)).select("path").collect()
+                listed = self.spark().read.format("binaryFile").load(literal_path(folder)).select("path").collect()
             except AnalysisException:
                 continue  # no such folder
             present |= {_plain(row["path"]) for row in listed}
@@ -142,8 +142,3 @@ class ServerTables:
 def _plain(address: str) -> str:
     """Return a file's path without its scheme; an address of a store that is no disk stays as it is."""
     return unquote(urlsplit(address).path) if address.startswith("file:") else address
-
-
-def _literal(path: str) -> str:
-    """Return a path as Spark reads it, with the characters escaped that it would take for a pattern."""
-    return re.sub(r"([\\{}\[\]*?,])", r"\\\1", path)

@@ -8,7 +8,6 @@ could not be read).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -20,6 +19,7 @@ from pyspark.sql import functions as F  # noqa: N812 - pyspark's own convention
 from pyspark.sql import types as T  # noqa: N812
 
 from gauntlet.adapters.delimited import check_delimited, match_columns
+from gauntlet.adapters.spark_paths import literal_path
 from gauntlet.core.errors import DataError
 from gauntlet.core.problem import Problem, Source
 
@@ -109,7 +109,7 @@ def _csv_frame(spark: SparkSession, source: Source, problem: Problem, place: _Pl
         .option("columnNameOfCorruptRecord", "line")
         # With fewer columns asked for, Spark would not see that a row has too many or too few.
         .option("columnPruning", False)
-        .csv(_literal(place.address))
+        .csv(literal_path(place.address))
     )
     return frame.select(*names, *_place(), _broken(len(names)).alias("broken"))
 
@@ -135,7 +135,7 @@ def _broken(fields: int) -> Expression:
 def _table(spark: SparkSession, source: Source, problem: Problem, place: _Place) -> DataFrame:
     """Read a Parquet file or folder, or a Delta table; rows are ordered by file name and place in the file."""
     path, address = place.path, place.address
-    frame = spark.read.parquet(_literal(address)) if source.format == "parquet" else _delta(spark, path, address)
+    frame = spark.read.parquet(literal_path(address)) if source.format == "parquet" else _delta(spark, path, address)
     numbers = {column.name: number for number, column in enumerate(problem.columns)}
     in_file = [column for column in problem.columns if column.name not in problem.constant_columns]
     found = match_columns(frame.columns, columns=in_file, where=str(path))
@@ -160,11 +160,6 @@ def _delta(spark: SparkSession, path: Path, address: str) -> DataFrame:
     except PySparkException as error:
         line = str(error).splitlines()[0]
         raise DataError(f"{path}: the Delta table cannot be read ({line})") from error
-
-
-def _literal(path: str) -> str:
-    """Return a path as Spark reads it, with the characters escaped that it would take for a pattern."""
-    return re.sub(r"([\\{}\[\]*?])", r"\\\1", path)
 
 
 def _quoted(name: str) -> str:

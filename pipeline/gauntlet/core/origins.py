@@ -39,7 +39,7 @@ class LinksOrigin(Section):
 
 
 class MountedOrigin(Section):
-    """A path that exists on one kind of target only, such as Databricks' sample data."""
+    """A path that exists on one kind of target only, such as Databricks' sample data, ``dbfs:/databricks-datasets``."""
 
     kind: Literal["mounted"]
     path: str

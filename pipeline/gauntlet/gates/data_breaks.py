@@ -122,7 +122,7 @@ def _spoilt(value_of: Callable[[Expectation], Any]) -> Callable[[DataFrame, Sequ
         values = {e.kwargs["column"]: bad(e) for e in expectations if e.kwargs["column"] in frame.columns}
         everywhere = {e.kwargs["column"] for e in expectations if not _counts_rows(e) or "mostly" in e.kwargs}
         all_rows = {column: value for column, value in values.items() if column in everywhere}
-        return frame.withColumns(all_rows).union(frame.limit(1).withColumns(values))
+        return _with(frame, all_rows).union(_with(frame.limit(1), values))
 
     return spoil
 
@@ -147,7 +147,12 @@ def _retype(frame: DataFrame, expectations: Sequence[Expectation]) -> DataFrame:
             changed[column] = F.col(f"`{column}`").cast("string")
         else:
             changed[column] = F.length(f"`{column}`").cast("double" if "IntegerType" in allowed else "int")
-    return frame.withColumns({name: value for name, value in changed.items() if name in frame.columns})
+    return _with(frame, {name: value for name, value in changed.items() if name in frame.columns})
+
+
+def _with(frame: DataFrame, columns: dict[str, Column]) -> DataFrame:
+    """Return a frame with columns replaced; Spark Connect refuses to replace none."""
+    return frame.withColumns(columns) if columns else frame
 
 
 def _rename(frame: DataFrame, expectations: Sequence[Expectation]) -> DataFrame:

@@ -63,6 +63,7 @@ def ingest(context: StageContext, *, fetched: Fetched | None = None) -> IngestRe
             target_name=context.target.name,
             cache=cache_folder(),
             synthetic_allowed=context.synthetic_allowed,
+            spark=context.target.spark,
         )
     rows = _typed(context, fetched)
     counts = _count(rows, context.problem)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from gauntlet.core.problem_file import load_problem
 from gauntlet.core.stage_names import STAGE_NAMES
 from gauntlet.core.state import State
 from gauntlet.pipeline import Road
+from gauntlet.testing.session_options import path_option, state_folder_of, target_of
 
 
 def road_of(config: pytest.Config, problem: Path | None) -> Road:
@@ -27,11 +27,11 @@ def road_of(config: pytest.Config, problem: Path | None) -> Road:
     Raises:
         InputError: If the problem or an option cannot be used.
     """
-    path = problem or _path(config, "problem")
+    path = problem or path_option(config, "problem")
     settings = tuple(config.getoption("gauntlet_set") or ())
     described = load_problem(path, overrides=overrides(settings, protocol=None, seed=config.getoption("gauntlet_seed")))
-    state = State(_path(config, "state") or config.rootpath / ".gauntlet")
-    name: Any = _value(config, "target") or "local"
+    state = State(state_folder_of(config))
+    name: Any = target_of(config)
     if name not in described.names:
         raise InputError(f"--target {name}: the problem has no names for it; it has {', '.join(described.names)}")
     return Road(
@@ -42,14 +42,3 @@ def road_of(config: pytest.Config, problem: Path | None) -> Road:
         last=STAGE_NAMES[-1],
         synthetic_allowed=not config.getoption("gauntlet_no_synthetic"),
     )
-
-
-def _path(config: pytest.Config, name: str) -> Path | None:
-    value = _value(config, name)
-    return config.rootpath / value if value else None
-
-
-def _value(config: pytest.Config, name: str) -> str | None:
-    """Return an option's value: the command line's, the environment's, or the ini file's."""
-    given = config.getoption(f"gauntlet_{name}") or os.environ.get(f"GAUNTLET_{name.upper()}")
-    return str(given) if given else (str(config.getini(f"gauntlet_{name}")) or None)
