@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 
+import mlflow
 import numpy as np
 import pytest
 from chispa.dataframe_comparer import assert_df_equality
+from pyspark.errors import PySparkException
+from pyspark.sql import functions as F  # noqa: N812 - pyspark's own convention
 
+from gauntlet.adapters.artefact import quiet_mlflow
 from gauntlet.adapters.model_files import load_fitted
+from gauntlet.adapters.spark_model import booster_udf, folder_function, packed_booster
 from gauntlet.core.errors import RefusedError
+from gauntlet.core.problem_file import load_problem
 from gauntlet.core.results import PromoteResult
 from gauntlet.stages.score import score
 from tests.data.model_world import shared_world
+from tests.served_models import MIXED, made_features, pack
 
 pytestmark = pytest.mark.data
 
@@ -54,6 +61,29 @@ def test_scoring_writes_a_probability_and_a_decision_for_every_row_and_is_usable
     kept = tables.read(result.table).select("row_id", "probability")
     assert_df_equality(asked, kept, ignore_row_order=True, ignore_nullable=True)
     assert asked.count() == 700
+
+
+def test_the_function_of_a_booster_gives_what_mlflows_own_gives_whatever_the_partitions(spark, tmp_path):
+    folder = pack(tmp_path / "booster", load_problem(), MIXED, rounds=20)
+    rows = made_features(MIXED, rows=300)
+    rows.loc[::7, "pH"], rows.loc[::5, "city"] = np.nan, None
+    with quiet_mlflow():
+        mlflows = mlflow.pyfunc.spark_udf(spark, model_uri=str(folder), result_type="double", env_manager="local")
+    schema = "alcohol double, pH double, age double, city string"
+    # Of three partitions one is empty; whole numbers, in another order, beside a column too many.
+    table = spark.createDataFrame(rows.replace({np.nan: None}), schema).repartitionByRange(3, "age")
+    table = table.where(F.spark_partition_id() != 1)
+    table = table.select("city", F.col("age").cast("int"), F.lit("?").alias("more"), "pH", "alcohol")
+    booster = packed_booster(folder, slots=2)
+    forms = {"arrow": booster_udf(booster, form="arrow"), "pandas": booster_udf(booster, form="pandas")}
+    assert folder_function(spark, folder).evalType == forms["arrow"].evalType
+    columns = [function(F.struct(*table.columns)).alias(name) for name, function in (forms | {"ml": mlflows}).items()]
+    found = table.select(*columns).toPandas()
+    assert found["ml"].nunique() > 50
+    for form in forms:
+        np.testing.assert_array_equal(found[form], found["ml"])
+    with pytest.raises(PySparkException, match="column city is int32, but the model takes a string: cast it"):
+        table.select(forms["arrow"](F.struct(F.lit(1).alias("city"), "age", "pH", "alcohol"))).collect()
 
 
 def test_after_the_alias_moved_a_warm_session_serves_the_new_version(world):
