@@ -20,6 +20,7 @@ from tests.benchmarks.end_to_end import end_to_end
 from tests.benchmarks.false_promotions import false_promotions
 from tests.benchmarks.promotion_proofs import evidence_flips, whole_promotions
 from tests.benchmarks.promotion_races import promotion_races
+from tests.benchmarks.scoring import growth, scoring
 from tests.benchmarks.serving import serving
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
@@ -28,6 +29,8 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "evidence_flips": lambda asked: evidence_flips(asked.flips),
     "whole_promotions": lambda asked: whole_promotions(asked.promotions),
     "promotion_races": lambda asked: promotion_races(asked.races),
+    "scoring": lambda asked: scoring(asked.rows, asked.repeats),
+    "growth": lambda asked: growth(asked.rows, asked.repeats),
     "serving": lambda asked: serving(asked.turns, asked.state),
 }
 
@@ -41,6 +44,7 @@ def main() -> int:
     parser.add_argument("--races", type=_count, default=20_000, help="races for the ledger (default 20000)")
     parser.add_argument("--promotions", type=_count, default=200, help="whole promotions raced (default 200)")
     parser.add_argument("--flips", type=_count, default=500, help="bytes flipped, one at a time (default 500)")
+    parser.add_argument("--rows", type=_count, default=10_000_000, help="rows to score (default 10000000)")
     parser.add_argument("--turns", type=_count, default=3, help="turns of load on each server (default 3)")
     parser.add_argument("--state", type=Path, help="state folder of the champion to serve (default: one made for it)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

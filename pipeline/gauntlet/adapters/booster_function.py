@@ -24,8 +24,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# Where a worker's process keeps the model between tasks: Spark sends a function anew with each.
-_KEPT = "gauntlet_kept_model"
+# Where a worker's process keeps models between tasks: Spark sends a function anew with each.
+_KEPT, _MOST_KEPT = "gauntlet_kept_models", 3
 _WHOLE_NUMBER_BITS = 32
 
 
@@ -106,12 +106,15 @@ class BoosterFunction:
 
     def _predictor(self) -> Callable[[np.ndarray], np.ndarray]:
         """Return the loaded model's predictor; a worker's process loads a model once, whatever tasks it is given."""
-        kept = sys.modules.setdefault(_KEPT, types.ModuleType(_KEPT))
-        if getattr(kept, "mark", None) != self.mark:
+        kept: Any = sys.modules.setdefault(_KEPT, types.ModuleType(_KEPT))
+        predictors: dict[str, Callable[[np.ndarray], np.ndarray]] = vars(kept).setdefault("predictors", {})
+        if self.mark not in predictors:
             load = _accelerated if self.accelerated else _plain
-            kept.predict = load(zlib.decompress(self.booster), threads=self._threads())  # type: ignore[attr-defined]
-            kept.mark = self.mark  # type: ignore[attr-defined]
-        return kept.predict  # type: ignore[no-any-return]
+            predictor = load(zlib.decompress(self.booster), threads=self._threads())
+            while len(predictors) >= _MOST_KEPT:
+                predictors.pop(next(iter(predictors)))
+            predictors[self.mark] = predictor
+        return predictors[self.mark]
 
     def _threads(self) -> int:
         """Return the threads of one task, so that the tasks of a machine use its cores once."""
