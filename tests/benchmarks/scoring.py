@@ -32,7 +32,7 @@ from gauntlet.adapters.artefact import quiet_mlflow
 from gauntlet.adapters.jars import delta_jars
 from gauntlet.adapters.packing import model_signature
 from gauntlet.adapters.spark import local_settings, open_local_session
-from gauntlet.adapters.spark_model import folder_function
+from gauntlet.adapters.spark_model import booster_udf, folder_function, packed_booster
 from gauntlet.core.encoding import encode, learn_encoding
 from gauntlet.core.problem_file import load_problem
 
@@ -224,7 +224,10 @@ def _accelerated(bench: Bench) -> dict[str, Any]:
         import daal4py  # type: ignore[import-not-found] # noqa: F401, PLC0415 - an extra
     except ModuleNotFoundError:
         return {}
-    return {_ACCELERATED: folder_function(bench.spark, bench.model, predictor="daal4py")}
+    booster = packed_booster(bench.model, slots=_cores(), accelerated=True)
+    if booster is None:
+        raise SystemExit("the benchmark's booster is not packed as the road packs it")
+    return {_ACCELERATED: booster_udf(booster, form="arrow")}
 
 
 def _warm_up(bench: Bench, ways: dict[str, Any]) -> None:

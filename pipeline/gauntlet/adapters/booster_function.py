@@ -111,8 +111,8 @@ class BoosterFunction:
         if self.mark not in predictors:
             load = _accelerated if self.accelerated else _plain
             predictor = load(zlib.decompress(self.booster), threads=self._threads())
-            while len(predictors) >= _MOST_KEPT:
-                predictors.pop(next(iter(predictors)))
+            for old in list(predictors)[: max(0, len(predictors) + 1 - _MOST_KEPT)]:
+                del predictors[old]
             predictors[self.mark] = predictor
         return predictors[self.mark]
 

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from gauntlet.core.results import ModelVersion
 
 Form = Literal["arrow", "pandas"]
-Predictor = Literal["xgboost", "daal4py"]
 
 # A function travels with its booster, to each task; larger ones are sent as files, once.
 _MOST_BYTES = 32_000_000
@@ -44,38 +43,50 @@ _CODE = Path(__file__).with_name("probability_model.py")
 _SENT: set[tuple[str, str]] = set()
 
 
-def folder_function(spark: SparkSession, folder: Path, *, predictor: Predictor = "xgboost") -> Any:
+def folder_function(spark: SparkSession, folder: Path) -> Any:
     """Return the function of a model in a folder of this machine's.
 
     Args:
         spark: The session.
         folder: The packed model.
-        predictor: What answers for a booster; other models have nothing but their own code.
     """
-    booster = packed_booster(folder, slots=_slots(spark), accelerated=predictor == "daal4py")
+    booster = packed_booster(folder, slots=_slots(spark))
     if booster is not None:
         return booster_udf(booster, form=_form(spark))
     return _sent_function(spark, folder) if _is_remote(spark) else _mlflow_function(spark, str(folder))
 
 
-def version_function(
-    spark: SparkSession, registry: Registry, version: ModelVersion, *, predictor: Predictor = "xgboost"
-) -> Any:
+def version_function(spark: SparkSession, registry: Registry, version: ModelVersion) -> Any:
     """Return the function of a registered version.
 
     Args:
         spark: The session.
         registry: The version's registry; asked here, never by a worker.
         version: The version.
-        predictor: What answers for a booster; other models have nothing but their own code.
 
     Raises:
         RequirementError: If the version's files cannot be had.
     """
     with registry.artefact(version) as folder:
         if _is_remote(spark) or packed_booster(folder, slots=None) is not None:
-            return folder_function(spark, folder, predictor=predictor)
+            return folder_function(spark, folder)
     return _mlflow_function(spark, registry.uri(version))
+
+
+def accelerated_function(spark: SparkSession, registry: Registry, version: ModelVersion) -> Any | None:
+    """Return the function of a registered booster with oneDAL's predictor; None if the version is no such booster.
+
+    Args:
+        spark: The session, whose workers must have ``daal4py``.
+        registry: The version's registry.
+        version: The version.
+
+    Raises:
+        RequirementError: If the version's files cannot be had.
+    """
+    with registry.artefact(version) as folder:
+        booster = packed_booster(folder, slots=_slots(spark), accelerated=True)
+    return None if booster is None else booster_udf(booster, form=_form(spark))
 
 
 def packed_booster(folder: Path, *, slots: int | None, accelerated: bool = False) -> BoosterFunction | None:
