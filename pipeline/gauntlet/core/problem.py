@@ -261,7 +261,7 @@ class ScoringRule(Section):
 
     Attributes:
         accelerated_rows: From so many rows on a booster is asked through oneDAL's predictor, where the extra
-            ``accelerated`` is installed: loading it costs each worker seconds.
+            ``fast`` is installed: loading it costs each worker seconds.
         accelerated_tolerance: It must answer every test row this near to XGBoost's own predictor.
     """
 

@@ -1,6 +1,6 @@
 """This module provides the choice of what predicts for a registered version: XGBoost, or oneDAL where it may.
 
-oneDAL's predictor (the extra ``accelerated``) takes a fraction of the time of XGBoost's, but rounds otherwise, and each
+oneDAL's predictor (the extra ``fast``) takes a fraction of the time of XGBoost's, but rounds otherwise, and each
 worker needs seconds to load it. So it is used for many rows only, and only after it has answered the frozen test rows
 on this very Spark as near to XGBoost's as the problem asks. Their labels are not read: nothing is chosen by them.
 """
@@ -80,7 +80,7 @@ def _fault(test: DataFrame, plain: Any, quick: Any, bound: float) -> str | None:
         given: pd.DataFrame = answers.toPandas()
     except PySparkException as error:
         if _NOT_INSTALLED in str(error):
-            return "is not installed in Spark's workers (the extra accelerated)"
+            return "is not installed in Spark's workers (the extra fast)"
         return f"fails there ({' '.join(str(error).split())[:200]})"
     apart = np.abs(given["plain"].to_numpy(dtype=np.float64) - given["quick"].to_numpy(dtype=np.float64))
     if not len(apart):
