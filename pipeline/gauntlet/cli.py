@@ -124,12 +124,15 @@ def run(  # noqa: PLR0913 - one argument an option of the command
 @click.argument("name", type=_stage_choice)
 @_problem
 @_common
-def stage(name: str, **options: Any) -> int:
+@click.option("--incremental", is_flag=True, help="Score only rows without a prediction; the others keep theirs.")
+def stage(name: str, *, incremental: bool, **options: Any) -> int:
     """Run one stage alone, as a task of a job would; the stages before it must be done."""
     from gauntlet.commands.opening import Steps  # noqa: PLC0415 - keeps --help fast
     from gauntlet.commands.road import run_road  # noqa: PLC0415 - keeps --help fast
 
-    return run_road(*_road(options), Steps(last=name, only=True))
+    if incremental and name != "score":
+        raise InputError(f"--incremental is for the stage score, not for {name}; leave it out")
+    return run_road(*_road(options), Steps(last=name, only=True, incremental=incremental))
 
 
 @cli.group(no_args_is_help=True)

@@ -144,8 +144,8 @@ STAGES: tuple[Stage, ...] = (
         "score",
         "score the curated table with the champion",
         r.ScoreResult,
-        needs=("ingest", "promote", "select"),
-        settings=("names", "columns"),
+        needs=("ingest", "split", "promote", "select"),
+        settings=("names", "columns", "scoring"),
     ),
     Stage(
         "report",
@@ -208,6 +208,7 @@ class Road:
         first: Redo this stage and all after it, done or not; None redoes nothing that is done.
         last: Stop after this stage.
         only: Run the last stage alone, and require that those before it are done.
+        incremental: Score only rows that have no prediction; where there is none, scoring is done.
         progress: Where long work is shown.
         listener: Told of each stage and its result when it is done or found done.
     """
@@ -220,6 +221,7 @@ class Road:
     first: str | None = None
     last: str = STAGE_NAMES[-1]
     only: bool = False
+    incremental: bool = False
     progress: Progress = field(default_factory=SilentProgress)
     listener: Callable[[StageReport, r.StageResult], None] = lambda _report, _result: None
 
@@ -318,7 +320,8 @@ class Road:
     def _reason_to_run(self, stage: Stage, parts: Mapping[str, str]) -> str | None:
         """Return why a stage must run; None if it is up to date."""
         forced = self.first is not None and STAGE_NAMES.index(stage.name) >= STAGE_NAMES.index(self.first)
-        if (self.only and stage.name == self.last) or forced:
+        alone = self.only and stage.name == self.last and not (self.incremental and stage.name == "score")
+        if alone or forced:
             return "asked for"
         result = self.state.result(stage.name, digest(parts), stage.result)
         if result is not None:
@@ -391,6 +394,7 @@ class Road:
             folder=folder,
             key=key,
             synthetic_allowed=self.synthetic_allowed,
+            incremental=self.incremental,
             problem_folder=self.problem_folder,
             progress=self.progress,
         )

@@ -21,8 +21,9 @@ from tests.benchmarks.end_to_end import end_to_end
 from tests.benchmarks.false_promotions import false_promotions
 from tests.benchmarks.promotion_proofs import evidence_flips, whole_promotions
 from tests.benchmarks.promotion_races import promotion_races
+from tests.benchmarks.scoring import growth, scoring
 from tests.benchmarks.serving import serving
-from tests.benchmarks.sweep import growth, sweep
+from tests.benchmarks.sweep import proposals, sweep
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "end_to_end": lambda asked: end_to_end(asked.repeats, asked.tutorial_trials),
@@ -31,9 +32,10 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "whole_promotions": lambda asked: whole_promotions(asked.promotions),
     "promotion_races": lambda asked: promotion_races(asked.races),
     "checks": lambda asked: checks(asked.rows, max(asked.repeats, 3), connect=asked.connect),
+    "scoring": lambda asked: scoring(asked.rows, asked.repeats),
+    "growth": lambda asked: growth(asked.rows, asked.repeats) | proposals((96, 500, asked.most_trials)),
     "serving": lambda asked: serving(asked.turns, asked.state),
     "sweep": lambda asked: sweep(asked.trials, asked.anchor_trials, asked.repeats),
-    "growth": lambda asked: growth((96, 500, asked.most_trials)),
 }
 
 
@@ -47,7 +49,7 @@ def main() -> int:
     parser.add_argument("--promotions", type=_count, default=200, help="whole promotions raced (default 200)")
     parser.add_argument("--flips", type=_count, default=500, help="bytes flipped, one at a time (default 500)")
     parser.add_argument("--turns", type=_count, default=3, help="turns of load on each server (default 3)")
-    parser.add_argument("--rows", type=_count, default=6497, help="rows of the table to check (default 6497)")
+    parser.add_argument("--rows", type=_count, default=1_000_000, help="rows to check and to score (default 1000000)")
     parser.add_argument("--connect", help="address of a Spark Connect server for the checks (default: classic Spark)")
     parser.add_argument("--state", type=Path, help="state folder of the champion to serve (default: one made for it)")
     parser.add_argument("--trials", type=_count, default=96, help="trials of the sweep (default 96)")

@@ -158,13 +158,13 @@ def _whole(value: float) -> float | int:
     return int(value) if float(value).is_integer() else value
 
 
-def growth(sizes: Sequence[int]) -> dict[str, Any]:
+def proposals(sizes: Sequence[int]) -> dict[str, Any]:
     """Measure what a trial costs the driver as the history grows: hyperopt's proposal apart from all else.
 
     The trials themselves cost nothing, and run in this process.
     """
     rule = load_problem().sweep
-    return {"trials": [_grown(rule, trials) for trials in sizes]}
+    return {"proposals": [_grown(rule, trials) for trials in sizes]}
 
 
 def _grown(rule: SweepRule, trials: int) -> dict[str, Any]:

@@ -296,9 +296,15 @@ class World:
         context = self.context("look")
         return audit(target=context.target, state=context.state)
 
-    def score(self, choice: Choice, promoted: PromoteResult, key: str = "score") -> ScoreResult:
-        """Run the stage that scores."""
-        return score(self.context("score", key), ingest=self.ingest, promote=promoted, select=choice.select)
+    def score(
+        self, choice: Choice, promoted: PromoteResult, key: str = "score", *, incremental: bool = False, **changes: Any
+    ) -> ScoreResult:
+        """Run the stage that scores, and keep its result as the engine does."""
+        context = replace(self.context("score", key), incremental=incremental)
+        given = {"ingest": self.ingest, "split": self.split, "promote": promoted, "select": choice.select, **changes}
+        result = score(context, **given)
+        context.state.save_result("score", context.key, result, parts={})
+        return result
 
 
 @dataclass(frozen=True)

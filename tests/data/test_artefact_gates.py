@@ -22,7 +22,7 @@ from mlflow.exceptions import MlflowException
 from sklearn.ensemble import RandomForestClassifier
 
 from gauntlet.adapters import artefact as asking
-from gauntlet.adapters import packing
+from gauntlet.adapters import booster_function, packing
 from gauntlet.adapters.artefact import SparkModel, answered, load_packed, quiet_mlflow
 from gauntlet.adapters.artefact_files import file_digests
 from gauntlet.adapters.checked_tables import PandasTable
@@ -159,6 +159,14 @@ def test_every_saboteur_is_caught_and_leaves_the_sound_model_as_it_was(wines, sa
         assert BY_NAME["artefact::readback_equal"](broken).status is Status.PASS
     assert files_as_packed(wines).status is Status.PASS
     assert broken.artefact.folder != wines.artefact.folder
+
+
+def test_the_gate_on_paths_judges_the_very_function_that_scores(wines, monkeypatch):
+    taken = booster_function._numbers
+    monkeypatch.setattr(booster_function, "_numbers", lambda name, array: np.nan_to_num(taken(name, array)))
+    verdict = BY_NAME["artefact::paths_agree"](wines)
+    assert verdict.status is Status.FAIL
+    assert verdict.sentence.startswith("missing values in columns that are not nullable: the Spark function answers")
 
 
 def test_a_forest_with_half_of_its_trees_is_another_model(mixed):

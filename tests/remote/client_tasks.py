@@ -61,7 +61,7 @@ def alias(folder: Path) -> Any:
     registry = Registry(target.tracking, "gauntlet.tests.warm_worker")
     rows = _rows(problem)
     table = spark.createDataFrame(rows).coalesce(1)
-    found: dict[str, Any] = {"probability": [], "version": [], "worker": []}
+    found: dict[str, Any] = {"probability": [], "version": [], "worker": [], "form": []}
     for flipped in (False, True):
         made = _version(registry, rows, folder=folder, flipped=flipped)
         registry.move_alias(CHAMPION, made, expected=registry.version_of(CHAMPION))
@@ -71,6 +71,7 @@ def alias(folder: Path) -> Any:
         found["probability"].append(_scored(table, function, problem))
         found["worker"].append(_worker_process(spark))
         found["version"].append(champion.version)
+        found["form"].append(function.func.__name__)
     return found
 
 

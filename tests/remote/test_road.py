@@ -117,6 +117,7 @@ def test_moving_the_alias_is_seen_by_a_warm_worker(client, tmp_path):
     first, second = found["probability"]
     assert found["version"] == [1, 2]
     assert found["worker"][0] == found["worker"][1]
+    assert set(found["form"]) == {"answer_arrow"}  # the worker asked neither MLflow nor the registry
     assert len(first) == len(second) == 60
     assert all((a > 0.5) != (b > 0.5) for a, b in zip(first, second, strict=True))
 

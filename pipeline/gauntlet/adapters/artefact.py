@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from gauntlet.adapters.registry import load_folder
@@ -222,43 +223,57 @@ def quiet_mlflow() -> Iterator[None]:
 
 
 def _guarded(function: Any, lengths: Sequence[int]) -> Callable[..., Column]:
-    """Return a Spark function that asks MLflow's about several structs, and gives a value or a reason for each."""
-    from pyspark.sql.pandas.functions import pandas_udf  # noqa: PLC0415 - imported where Spark is
+    """Return a function that asks a model's about several structs, in its own form: a value or a reason for each."""
+    from pyspark.sql.pandas import functions  # noqa: PLC0415 - imported where Spark is
 
     fields = [f"probability_{number} double, refusal_{number} string" for number in range(len(lengths))]
     asked = function.func
 
     # This runs in Spark's workers, where Gauntlet may not be installed: it must not name anything of this module.
-    def given(frames: Sequence[pd.DataFrame]) -> Iterator[Any]:
+    def given(batches: Sequence[Any]) -> Iterator[Any]:
         place = 0
-        while place < len(frames):
-            answers = asked(iter(frames[place:]))
+        while place < len(batches):
+            # MLflow passes over empty batches without a word.
+            answers = asked(batch for batch in batches[place:] if len(batch))
             try:
-                while place < len(frames):
-                    # MLflow passes over empty batches without a word.
-                    yield next(answers).to_numpy() if len(frames[place]) else np.empty(0)
+                while place < len(batches):
+                    yield np.asarray(next(answers)) if len(batches[place]) else np.empty(0)
                     place += 1
             except Exception as error:  # what it refuses with is its answer
                 yield f"{type(error).__name__}: {error}"
                 place += 1
 
-    def ask(batches: Iterator[tuple[pd.DataFrame, ...]]) -> Iterator[pd.DataFrame]:
+    def columns(batches: Sequence[Any], rows: int) -> dict[str, pd.Series]:
         logging.getLogger("mlflow").setLevel(logging.ERROR)  # a worker writes to the terminal of a local session
+        made = {}
+        for number, found in enumerate(given(batches)):
+            refusal = found if isinstance(found, str) else None
+            if refusal is None and len(found) != len(batches[number]):
+                refusal = f"{len(batches[number])} rows were answered with {len(found)} values"
+            values = [] if refusal else list(found)
+            made[f"probability_{number}"] = pd.Series(values, dtype="float64").reindex(range(rows))
+            made[f"refusal_{number}"] = pd.Series([refusal] * rows, dtype="object")
+        return made
+
+    def ask_frames(batches: Iterator[tuple[pd.DataFrame, ...]]) -> Iterator[pd.DataFrame]:
         for batch in batches:
             structs = [batch] if isinstance(batch, pd.DataFrame) else batch  # a single struct comes as it is
-            rows, columns = len(structs[0]), {}
-            frames = [frame.head(length) for frame, length in zip(structs, lengths, strict=True)]
-            for number, found in enumerate(given(frames)):
-                refusal = found if isinstance(found, str) else None
-                if refusal is None and len(found) != len(frames[number]):
-                    refusal = f"{len(frames[number])} rows were answered with {len(found)} values"
-                values = [] if refusal else list(found)
-                columns[f"probability_{number}"] = pd.Series(values, dtype="float64").reindex(range(rows))
-                columns[f"refusal_{number}"] = pd.Series([refusal] * rows, dtype="object")
-            yield pd.DataFrame(columns)
+            parts = [frame.head(length) for frame, length in zip(structs, lengths, strict=True)]
+            yield pd.DataFrame(columns(parts, len(structs[0])))
 
+    def ask_arrow(batches: Iterator[tuple[pa.Array, ...]]) -> Iterator[pa.Array]:
+        for batch in batches:
+            structs = [batch] if isinstance(batch, pa.Array) else batch
+            parts = [array.slice(0, length) for array, length in zip(structs, lengths, strict=True)]
+            made = columns(parts, len(structs[0]))
+            kinds = [pa.string() if name.startswith("refusal") else pa.float64() for name in made]
+            arrays = [pa.array(values, kind) for values, kind in zip(made.values(), kinds, strict=True)]
+            yield pa.StructArray.from_arrays(arrays, names=list(made))
+
+    takes_frames = function.evalType == functions.PandasUDFType.SCALAR_ITER
     # The kind of function is in its annotations; pyspark's own hints do not know of several structs.
-    wrapped: Callable[..., Column] = pandas_udf(ask, ", ".join(fields))  # type: ignore[call-overload]
+    made: tuple[Any, Any] = (functions.pandas_udf, ask_frames) if takes_frames else (functions.arrow_udf, ask_arrow)
+    wrapped: Callable[..., Column] = made[0](made[1], ", ".join(fields))
     return wrapped
 
 

@@ -1,24 +1,31 @@
 """This module provides packed models as functions of Spark: a struct of features in, a double out.
 
-On classic Spark that is MLflow's ``spark_udf``. Under Spark Connect MLflow's own function would have every worker ask
-the registry for the model, with credentials that a worker shall not have; so there the client sends the model's files
-to the server, once a session, and the workers ask the model in them as MLflow does: the signature is enforced, then the
-model's code runs. Files are sent under the digest of what they hold, so that a warm worker never takes one model for
-another.
+A booster that was packed by this version of Gauntlet is answered from Arrow's buffers, without MLflow in the workers
+(``booster_function``). All other models go the general way, in which the signature is enforced and the model's own code
+runs: on classic Spark by MLflow's ``spark_udf``. Under Spark Connect MLflow's function would have every worker ask the
+registry for the model, with credentials that a worker shall not have; so there the client sends the model's files to
+the server, once a session, and the workers load them with MLflow. Files are sent under the digest of what they hold, so
+that a warm worker never takes one model for another.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-# pyspark reads the kind of a function from its annotations, so pandas has to be known by its name here.
+# pyspark reads the kind of a function from its annotations, so both have to be known by their names here.
 import pandas as pd
+import pyarrow as pa
 
+from gauntlet.adapters import booster_function
 from gauntlet.adapters.artefact_files import file_digests
+from gauntlet.adapters.booster_function import BoosterFunction
 from gauntlet.core.canonical import digest
 
 if TYPE_CHECKING:
@@ -27,6 +34,12 @@ if TYPE_CHECKING:
     from gauntlet.adapters.registry import Registry
     from gauntlet.core.results import ModelVersion
 
+Form = Literal["arrow", "pandas"]
+
+# A function travels with its booster, to each task; larger ones are sent as files, once.
+_MOST_BYTES = 32_000_000
+_ARROW_FUNCTIONS_SINCE = (4, 1)
+_CODE = Path(__file__).with_name("probability_model.py")
 _SENT: set[tuple[str, str]] = set()
 
 
@@ -37,6 +50,9 @@ def folder_function(spark: SparkSession, folder: Path) -> Any:
         spark: The session.
         folder: The packed model.
     """
+    booster = packed_booster(folder, slots=_slots(spark))
+    if booster is not None:
+        return booster_udf(booster, form=_form(spark))
     return _sent_function(spark, folder) if _is_remote(spark) else _mlflow_function(spark, str(folder))
 
 
@@ -51,10 +67,111 @@ def version_function(spark: SparkSession, registry: Registry, version: ModelVers
     Raises:
         RequirementError: If the version's files cannot be had.
     """
-    if not _is_remote(spark):
-        return _mlflow_function(spark, registry.uri(version))
     with registry.artefact(version) as folder:
-        return _sent_function(spark, folder)
+        if _is_remote(spark) or packed_booster(folder, slots=None) is not None:
+            return folder_function(spark, folder)
+    return _mlflow_function(spark, registry.uri(version))
+
+
+def accelerated_function(spark: SparkSession, registry: Registry, version: ModelVersion) -> Any | None:
+    """Return the function of a registered booster with oneDAL's predictor; None if the version is no such booster.
+
+    Args:
+        spark: The session, whose workers must have ``daal4py``.
+        registry: The version's registry.
+        version: The version.
+
+    Raises:
+        RequirementError: If the version's files cannot be had.
+    """
+    with registry.artefact(version) as folder:
+        booster = packed_booster(folder, slots=_slots(spark), accelerated=True)
+    return None if booster is None else booster_udf(booster, form=_form(spark))
+
+
+def packed_booster(folder: Path, *, slots: int | None, accelerated: bool = False) -> BoosterFunction | None:
+    """Return what workers run for a packed booster; None if only the general way is right for the model.
+
+    That is so if its code is not, byte for byte, the code that ``BoosterFunction`` repeats, if its signature is not the
+    one that such code is packed with, or if it is too large to travel with a function.
+
+    Args:
+        folder: The packed model.
+        slots: How many tasks run at once on a machine; None for one on each core.
+        accelerated: Whether oneDAL's predictor takes the place of XGBoost's.
+    """
+    from mlflow.models import Model  # noqa: PLC0415 - takes seconds to import
+
+    document = Model.load(str(folder))
+    flavor = document.flavors.get("python_function", {})
+    files = {name: folder / given["path"] for name, given in (flavor.get("artifacts") or {}).items()}
+    code = folder / Path(flavor.get("model_code_path") or "none").name
+    if files.keys() != {"booster", "encoding"} or not code.is_file() or code.read_bytes() != _CODE.read_bytes():
+        return None
+    columns: list[dict[str, Any]] = json.loads(files["encoding"].read_text(encoding="utf-8"))["columns"]
+    optional = _optional(document, columns)
+    booster = zlib.compress(files["booster"].read_bytes(), level=1)
+    if optional is None or len(booster) > _MOST_BYTES:
+        return None
+    return BoosterFunction(booster, columns=columns, optional=optional, slots=slots, accelerated=accelerated)
+
+
+def booster_udf(booster: BoosterFunction, *, form: Form) -> Any:
+    """Return a packed booster as a function of Spark.
+
+    Args:
+        booster: The packed booster.
+        form: Whether Spark hands it Arrow's arrays, or pandas frames made of them.
+    """
+    from pyspark import cloudpickle  # noqa: PLC0415 - imported where Spark is
+    from pyspark.sql.pandas import functions  # noqa: PLC0415 - imported where Spark is
+
+    cloudpickle.register_pickle_by_value(booster_function)  # type: ignore[no-untyped-call]
+
+    # These run in Spark's workers: they name nothing of this module but what pyspark reads from their annotations.
+    def answer_arrow(structs: Iterator[pa.Array]) -> Iterator[pa.Array]:
+        yield from booster.arrow(structs)
+
+    def answer_pandas(frames: Iterator[pd.DataFrame]) -> Iterator[pd.Series]:
+        yield from booster.pandas(frames)
+
+    if form == "arrow":
+        return functions.arrow_udf(answer_arrow, "double")  # type: ignore[call-overload]
+    return functions.pandas_udf(answer_pandas, "double")  # type: ignore[call-overload] # the kind is in the annotations
+
+
+def _optional(document: Any, columns: list[dict[str, Any]]) -> frozenset[str] | None:
+    """Return the features that a signature lets be left out; None if it is not the signature of these columns."""
+    signature = document.signature.to_dict() if document.signature else {}
+    inputs, outputs = (json.loads(signature.get(name) or "[]") for name in ("inputs", "outputs"))
+    expected = {column["name"]: "double" if column["kind"] == "number" else "string" for column in columns}
+    if len(inputs) != len(columns) or {given.get("name"): given["type"] for given in inputs} != expected:
+        return None
+    if signature.get("params") or [given["type"] for given in outputs] != ["double"]:
+        return None
+    return frozenset(given["name"] for given in inputs if not given["required"])
+
+
+def _form(spark: SparkSession) -> Form:
+    """Return the form of function that the session's Spark knows."""
+    found = re.match(r"(\d+)\.(\d+)", str(spark.version))
+    return "arrow" if found and (int(found[1]), int(found[2])) >= _ARROW_FUNCTIONS_SINCE else "pandas"
+
+
+def _slots(spark: SparkSession) -> int | None:
+    """Return how many tasks run at once on one of the session's machines; None if that is one on each core."""
+    from pyspark.errors import PySparkException  # noqa: PLC0415 - imported where Spark is
+
+    try:
+        master, cores, task = (
+            str(spark.conf.get(name, "")) for name in ("spark.master", "spark.executor.cores", "spark.task.cpus")
+        )
+    except PySparkException:  # a server that keeps its settings to itself
+        return None
+    local = re.match(r"local(?:\[(\d+|\*))?", master)
+    if local:
+        return None if local[1] == "*" else int(local[1] or 1)
+    return max(1, int(cores) // int(task or 1)) if cores.isdigit() else None
 
 
 def _is_remote(spark: SparkSession) -> bool:

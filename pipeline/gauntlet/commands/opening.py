@@ -77,11 +77,13 @@ class Steps:
         first: Redo this stage and all after it, done or not; None redoes nothing that is done.
         last: Stop after this stage.
         only: Run the last stage alone, and require that those before it are done.
+        incremental: Score only rows that have no prediction.
     """
 
     first: str | None = None
     last: str = STAGE_NAMES[-1]
     only: bool = False
+    incremental: bool = False
 
 
 @contextmanager
@@ -106,6 +108,7 @@ def opened_road(options: RoadOptions, terminal: Terminal, steps: Steps) -> Itera
             first=steps.first,
             last=steps.last,
             only=steps.only,
+            incremental=steps.incremental,
             progress=terminal.progress(),
             listener=StageLines(terminal),
         )

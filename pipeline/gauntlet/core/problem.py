@@ -219,6 +219,19 @@ class PromotionRule(Section):
     evidence_hours: float = Field(default=24.0, gt=0)
 
 
+class ScoringRule(Section):
+    """How a table is scored.
+
+    Attributes:
+        accelerated_rows: From so many rows on a booster is asked through oneDAL's predictor, where the extra
+            ``fast`` is installed: loading it costs each worker seconds.
+        accelerated_tolerance: It must answer every test row this near to XGBoost's own predictor.
+    """
+
+    accelerated_rows: int = Field(default=2_000_000, ge=1)
+    accelerated_tolerance: float = Field(default=1e-6, ge=0)
+
+
 class SuiteNames(Section):
     """The expectation suites, by the table they hold for: names of JSON files, without ``.json``."""
 
@@ -284,6 +297,7 @@ class Problem(Section):
     gates: GateRules = GateRules()
     waivers: tuple[Waiver, ...] = ()
     promotion: PromotionRule = PromotionRule()
+    scoring: ScoringRule = ScoringRule()
     suites: SuiteNames
     names: dict[TargetName, Names]
 

@@ -385,12 +385,20 @@ class PromoteResult(StageResult):
 
 
 class ScoreResult(StageResult):
-    """What ``score`` leaves: the predictions' table, and which version made it."""
+    """What ``score`` leaves: the predictions' table, and which version made it.
+
+    Attributes:
+        rows: How many rows have a prediction.
+        new_rows: How many of them were scored now; the others had theirs.
+        predictor: What answered, and why.
+    """
 
     table: TableRef | None
     model: ModelVersion | None
     threshold: float | None
     rows: int
+    new_rows: int | None = None
+    predictor: str = ""
     positives: int
     suite: SuiteOutcome | None
 

@@ -20,7 +20,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -93,13 +93,22 @@ class State:
 
     def parts(self, stage: str) -> Mapping[str, str] | None:
         """Return what the newest complete result of a stage was made from, part by part; None if there is none."""
-        results = (self.root / "stages" / stage).glob("*/result.json")
         try:
-            newest = max(results, key=lambda path: path.stat().st_mtime_ns)
+            newest = self._newest_first(stage)[0]
             parts: Mapping[str, str] = json.loads(newest.read_text(encoding="utf-8"))["parts"]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, IndexError):
             return None
         return parts
+
+    def results(self, stage: str, kind: type[Result]) -> Iterator[Result]:
+        """Yield the complete results of a stage under whatever keys, the newest first."""
+        for path in self._newest_first(stage):
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                yield kind.model_validate(json.loads(path.read_text(encoding="utf-8"))["result"])
+
+    def _newest_first(self, stage: str) -> list[Path]:
+        results = (self.root / "stages" / stage).glob("*/result.json")
+        return sorted(results, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
     def save_result(self, stage: str, key: str, result: StageResult, *, parts: Mapping[str, str]) -> None:
         """Mark a stage complete: write its result, all or nothing.

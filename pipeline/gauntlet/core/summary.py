@@ -143,6 +143,8 @@ def _score(result: r.StageResult | None) -> dict[str, Any] | None:
         return None
     return {
         "rows": result.rows,
+        "new_rows": result.new_rows,
+        "predictor": result.predictor,
         "table": result.table.full_name,
         "table_version": result.table.version,
         "model_version": result.model.version,
@@ -183,6 +185,8 @@ def sentence(result: r.StageResult) -> str:  # noqa: PLR0911, PLR0912 - one line
         case r.PromoteResult() if result.champion is not None:
             return f"{result.champion.name} version {result.champion.version} is champion"
         case r.ScoreResult() if result.table is not None:
-            return f"{result.rows:,} rows scored into {result.table.full_name}"
+            kept = 0 if result.new_rows is None else result.rows - result.new_rows
+            before = f" ({kept:,} of them before)" if kept else ""
+            return f"{result.rows:,} rows scored{before} into {result.table.full_name}"
         case _:
             return ""

@@ -24,6 +24,7 @@ class StageContext:
         key: The digest of all that the stage's result depends on; a mark for what it makes elsewhere (MLflow runs,
             model versions), so that a second try finds it instead of making it twice.
         synthetic_allowed: Whether generated data may stand in for data that cannot be had.
+        incremental: Whether scoring leaves rows alone that have a prediction.
         problem_folder: The folder of the problem file, where its suites lie; None for the packaged problem.
         progress: Where long work is shown.
     """
@@ -34,6 +35,7 @@ class StageContext:
     folder: Path
     key: str
     synthetic_allowed: bool = True
+    incremental: bool = False
     problem_folder: Path | None = None
     progress: Progress = field(default_factory=SilentProgress)
 

@@ -1,8 +1,15 @@
-"""This module provides the scoring of the curated table with the champion: written, checked, then published."""
+"""This module provides the scoring of the curated table with the champion: written, checked, then published.
+
+Scored incrementally, rows that have a prediction keep it, and what is published is those and the new ones, as one
+commit. What is new is told by ``row_id``: it is a digest of the row's content, whereas ``ingest`` replaces the curated
+table as a whole, so that a later version of the table does not tell which of its rows are new. What has a prediction is
+read from the very Delta version of the predictions that the last complete scoring published: a crash after a commit and
+before the stage's end has the same rows scored again in the place of those, never beside them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,7 +18,7 @@ from pyspark.sql import functions as F  # noqa: N812 - pyspark's own convention
 
 from gauntlet.adapters.artefact import quiet_mlflow
 from gauntlet.adapters.registry import CHAMPION, THRESHOLD_TAG, Registry
-from gauntlet.adapters.spark_model import folder_function, version_function
+from gauntlet.adapters.spark_model import folder_function
 from gauntlet.adapters.suites import check_table, find_suite, load_suite
 from gauntlet.core.errors import RefusedError
 from gauntlet.core.results import (
@@ -20,23 +27,39 @@ from gauntlet.core.results import (
     PromoteResult,
     ScoreResult,
     SelectResult,
+    SplitResult,
     SuiteOutcome,
     TableRef,
 )
 from gauntlet.stages.candidate import Artefact
 from gauntlet.stages.context import StageContext
 from gauntlet.stages.expectations import refusal_sentence
+from gauntlet.stages.predictors import choose_predictor, features_struct
 from gauntlet.stages.tags import source_tags
 from gauntlet.stages.versions import open_registry
 
 SQL_FUNCTION = "gauntlet_probability"
 STAGING, PREDICTIONS = "predictions_staging", "predictions"
+PREDICTION_COLUMNS = (
+    "row_id",
+    "probability",
+    "decision",
+    "threshold",
+    "model_name",
+    "model_version",
+    "run_id",
+    "scored_at",
+    "synthetic",
+)
 
 
-def score(context: StageContext, *, ingest: IngestResult, promote: PromoteResult, select: SelectResult) -> ScoreResult:
+def score(
+    context: StageContext, *, ingest: IngestResult, split: SplitResult, promote: PromoteResult, select: SelectResult
+) -> ScoreResult:
     """Score the curated table with the champion, as the SQL function ``gauntlet_probability``.
 
-    The rows go to a staging table first; ``predictions`` is replaced only if its suite holds for them.
+    The rows go to a staging table first; ``predictions`` is replaced only if its suite holds for them. Of a context
+    that is incremental only the rows without a prediction are scored.
 
     Raises:
         RefusedError: If the alias names another version than was promoted, or that version's threshold was changed.
@@ -46,35 +69,57 @@ def score(context: StageContext, *, ingest: IngestResult, promote: PromoteResult
     registry = open_registry(context)
     version = _champion(registry, promote)
     threshold = _threshold(registry, version, select)
-    register_probability(context, registry, version)
+    curated = context.target.tables.read(ingest.curated)
+    published = _published(context, version, curated) if context.incremental else None
+    new = curated if published is None else curated.join(published, "row_id", "left_anti")
+    predictor = choose_predictor(
+        context, registry, version, split=split, rows=ingest.curated.rows if published is None else new.count()
+    )
+    # Usable in SQL from now on: SELECT gauntlet_probability(struct(alcohol, …)) FROM …
+    context.target.spark().udf.register(SQL_FUNCTION, predictor.function)
     with context.target.tracking.stage_run("score", key=context.key, tags=source_tags(ingest)) as run:
         run_id = str(run.info.run_id)
         note = {"stage": "score", "key": context.key, "run": run_id}
         stamp = ModelStamp(version.name, str(version.version), threshold, run_id)
-        scored = _scored(context, ingest, lambda struct: F.call_function(SQL_FUNCTION, struct), stamp)
-        staged = context.target.tables.write(STAGING, scored, note=note)
+        scored = _scored(context, new, lambda struct: F.call_function(SQL_FUNCTION, struct), stamp)
+        every = scored if published is None else scored.unionByName(published)
+        staged = context.target.tables.write(STAGING, every, note=note)
         rows = context.target.tables.read(staged)
         outcome = check_table(rows, suite, table=PREDICTIONS)
         refusal = _refusal(staged, ingest, outcome)
         table = None if refusal else context.target.tables.write(PREDICTIONS, rows, note=note)
         positives = rows.where(F.col("decision") == 1).count()
-        _log(context, run_id, staged.rows, positives, version)
+        new_rows = rows.where(F.col("run_id") == run_id).count()
+        _log(context, run_id, version, {"rows": staged.rows, "new_rows": new_rows, "positives": positives})
     return ScoreResult(
         refusal=refusal,
         table=table,
         model=version,
         threshold=threshold,
         rows=staged.rows,
+        new_rows=new_rows,
+        predictor=predictor.said,
         positives=positives,
         suite=outcome,
     )
 
 
-def register_probability(context: StageContext, registry: Registry, version: ModelVersion) -> None:
-    """Make a version usable in SQL: ``SELECT gauntlet_probability(struct(alcohol, …)) FROM …``."""
-    spark = context.target.spark()
-    with quiet_mlflow():
-        spark.udf.register(SQL_FUNCTION, version_function(spark, registry, version))
+def _published(context: StageContext, version: ModelVersion, curated: DataFrame) -> DataFrame | None:
+    """Return the predictions that the last complete scoring left for rows of the curated table; None if it left none.
+
+    They may be of an earlier version of the model, and say so.
+    """
+    tables = context.target.tables
+    for result in context.state.results("score", ScoreResult):
+        if result.table is None or result.model is None or result.model.name != version.name:
+            continue
+        if not tables.exists(result.table):
+            return None
+        found = tables.read(result.table)
+        if sorted(found.columns) != sorted(PREDICTION_COLUMNS):
+            return None
+        return found.drop("synthetic").join(curated.select("row_id", "synthetic"), "row_id")
+    return None
 
 
 def _champion(registry: Registry, promote: PromoteResult) -> ModelVersion:
@@ -106,8 +151,9 @@ def scored_by(context: StageContext, ingest: IngestResult, artefact: Artefact, *
     """Return the curated rows as an artefact would score them once it is champion; nothing is written."""
     with quiet_mlflow():
         udf = folder_function(context.target.spark(), artefact.folder)
+    curated = context.target.tables.read(ingest.curated)
     return _scored(
-        context, ingest, udf, ModelStamp(context.target.names.registered_model, "candidate", threshold, "none")
+        context, curated, udf, ModelStamp(context.target.names.registered_model, "candidate", threshold, "none")
     )
 
 
@@ -121,12 +167,9 @@ class ModelStamp:
     run_id: str
 
 
-def _scored(
-    context: StageContext, ingest: IngestResult, udf: Callable[[Column], Column], stamp: ModelStamp
-) -> DataFrame:
-    probability = udf(F.struct(*[F.col(f"`{column.name}`") for column in context.problem.features]))
-    curated = context.target.tables.read(ingest.curated)
-    return curated.select("row_id", probability.alias("probability"), "synthetic").select(
+def _scored(context: StageContext, rows: DataFrame, udf: Callable[[Column], Column], stamp: ModelStamp) -> DataFrame:
+    probability = udf(features_struct(context))
+    return rows.select("row_id", probability.alias("probability"), "synthetic").select(
         "row_id",
         "probability",
         (F.col("probability") >= F.lit(stamp.threshold)).cast("int").alias("decision"),
@@ -146,8 +189,8 @@ def _refusal(staged: TableRef, ingest: IngestResult, outcome: SuiteOutcome) -> s
     return None if reason is None else f"predictions: {reason}; nothing was published"
 
 
-def _log(context: StageContext, run_id: str, rows: int, positives: int, version: ModelVersion) -> None:
+def _log(context: StageContext, run_id: str, version: ModelVersion, counts: Mapping[str, int]) -> None:
     client = context.target.tracking.client
     client.log_param(run_id, "model", f"{version.name}/{version.version}")
-    client.log_metric(run_id, "rows", rows)
-    client.log_metric(run_id, "positives", positives)
+    for name, count in counts.items():
+        client.log_metric(run_id, name, count)
