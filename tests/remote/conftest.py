@@ -21,7 +21,7 @@ from gauntlet.core.state import State
 from tests.commands import SMALL_ROAD, Ended
 from tests.remote.outside import PROGRAM, TARGET, Outside, outside
 
-_SECONDS = 500
+_SECONDS = 900
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,11 @@ def roads(
             here.started(*options, "--until", "judge", "--target", "local", "--state", local),
             Client(dict(somebody.environment), PROGRAM).started(*options, *TARGET, "--state", databricks),
         )
-        done = [ended(process) for process in running]
+        try:
+            done = [ended(process) for process in running]
+        finally:
+            for process in running:
+                process.kill()
         assert [one.code for one in done] == [0, 0, 0], "\n".join(one.err + one.out for one in done if one.code)
         yield Roads(remote, local, databricks, done[-1], somebody)
 
