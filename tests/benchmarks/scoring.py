@@ -8,6 +8,7 @@ rows away, and a Delta table. Every way is warmed up before, so no time holds a 
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import statistics
@@ -220,9 +221,7 @@ def _first_column() -> Any:
 
 def _accelerated(bench: Bench) -> dict[str, Any]:
     """Return the way with oneDAL's predictor, where it is installed."""
-    try:
-        import daal4py  # type: ignore[import-not-found] # noqa: F401, PLC0415 - an extra
-    except ModuleNotFoundError:
+    if importlib.util.find_spec("daal4py") is None:
         return {}
     booster = packed_booster(bench.model, slots=_cores(), accelerated=True)
     if booster is None:

@@ -54,6 +54,7 @@ def test_every_kind_of_end_has_its_exit_code_and_no_traceback(capsys, monkeypatc
         (("walk",), "No such command"),
         (("stage",), "Missing argument"),
         (("stage", "deploy"), "is not one of"),
+        (("stage", "sweep", "--incremental"), "--incremental is for the stage score, not for sweep"),
         (("run", "--seed", "-1"), "Invalid value"),
         (("run", "--from", "score", "--until", "split"), "--from score comes after --until split"),
         (("run", "--set", "sweep.trials"), "expected KEY=VALUE"),

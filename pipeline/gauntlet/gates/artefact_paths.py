@@ -47,13 +47,15 @@ class Case:
     bounds=("gates.artefact.maximum_difference",),
     needs=("artefact", "splits", "models", "spark"),
     remedy="Ask the artefact for the named rows in the named ways and compare: mlflow.pyfunc.load_model(...).predict, "
-    "and mlflow.pyfunc.spark_udf. Its code must take columns by name, and no answer may depend on other rows.",
+    "and gauntlet.adapters.spark_model.folder_function on Spark. Its code must take columns by name, and no answer may "
+    "depend on other rows.",
 )
 def paths_agree(candidate: Candidate) -> Verdict:
     """Guard that the model answers alike in memory, as a pyfunc, as a Spark function and in SQL, whatever it is given.
 
-    Asked are up to 200 test rows: as they are (Spark: in one partition and in seven), with columns in another order,
-    with a column too many, of whole numbers, with missing values, with unknown texts, one row, and none.
+    On Spark the very function is asked that scores. Asked are up to 200 test rows: as they are (Spark: in one partition
+    and in seven), with columns in another order, with a column too many, of whole numbers, with missing values, with
+    unknown texts, one row, and none.
 
     Where a signature says double, MLflow takes whole numbers of 32 bits, and of 64 bits if all are 0 or 1; it refuses
     other 64-bit whole numbers, and booleans, before the model's code is asked. There, and where values are missing in
