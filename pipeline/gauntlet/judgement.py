@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from gauntlet.adapters.spark_model import start_workers
 from gauntlet.core.canonical import digest
+from gauntlet.core.errors import GauntletError
 from gauntlet.core.problem import Problem
+from gauntlet.core.random_calls import random_calls
 from gauntlet.core.results import (
     BaselineResult,
     CheckOutcome,
@@ -28,8 +34,11 @@ from gauntlet.gates.catalogue import gates_of
 from gauntlet.gates.gate import Gate
 from gauntlet.pipeline import Road
 from gauntlet.stages.candidate import Candidate
-from gauntlet.stages.candidate_parts import Made, collected
+from gauntlet.stages.candidate_parts import Made, code_files, collected
 from gauntlet.stages.problem_marks import suites_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 LAST_STAGE = "package"
 
@@ -85,6 +94,8 @@ def prepared(road: Road, *, workspace: Path, reason: str) -> Judgement:
     road = replace(road, last=LAST_STAGE)
     suites = suites_of(road.problem, problem_folder=road.problem_folder)
     gates = gates_of(road.problem, suites)
+    # Where all stages are done, Spark and its workers have nothing to do yet; and later this process waits for them.
+    threading.Thread(target=_begin, args=(road, road.target.spark()), name="beginning", daemon=True).start()
     outcome = road.run()
     if outcome.refusal is not None:
         known = _known_outcomes(outcome.results)
@@ -92,6 +103,14 @@ def prepared(road: Road, *, workspace: Path, reason: str) -> Judgement:
     context = road.context(folder=workspace, key=digest({"judgement": datetime.now(UTC).isoformat()}))
     candidate = collected(context, _made(outcome.results), reason=reason)
     return Judgement(road.problem, gates, candidate, not_checked=outcome.not_checked)
+
+
+def _begin(road: Road, spark: SparkSession) -> None:
+    """Do before it is asked for what takes seconds and depends on no stage."""
+    start_workers(spark)
+    with suppress(GauntletError):  # whoever asks for the files is told
+        for path in code_files(road.problem, problem_folder=road.problem_folder):
+            random_calls(path)
 
 
 def problem_gates(road: Road) -> tuple[Gate, ...]:

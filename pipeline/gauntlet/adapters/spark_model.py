@@ -11,11 +11,13 @@ that a warm worker never takes one model for another.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -172,6 +174,21 @@ def _slots(spark: SparkSession) -> int | None:
     if local:
         return None if local[1] == "*" else int(local[1] or 1)
     return max(1, int(cores) // int(task or 1)) if cores.isdigit() else None
+
+
+def start_workers(spark: SparkSession) -> None:
+    """Have Spark's Python workers started, with what a booster's function imports there, before a function is asked."""
+
+    # This runs in Spark's workers: it names nothing of this module but what is imported there.
+    def imported(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        import pandas  # noqa: F401, PLC0415 - that is all it is for
+        import xgboost  # noqa: F401, PLC0415 - as above
+
+        yield from batches
+
+    slots = _slots(spark) or os.cpu_count() or 1
+    with suppress(Exception):  # whoever asks a worker next is told
+        spark.range(0, slots, 1, slots).mapInArrow(imported, "id long").collect()
 
 
 def _is_remote(spark: SparkSession) -> bool:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from gauntlet.core.name_origins import Scope, Use, origins, read_code
@@ -133,13 +134,24 @@ def random_calls(code: Path | str) -> tuple[RandomCall, ...]:
     Args:
         code: A file, or the code itself as text.
     """
-    path = code if isinstance(code, Path) else Path("<source>")
+    if isinstance(code, str):
+        return _calls_in(code, Path("<source>"))
     try:
-        read = read_code(code.read_bytes() if isinstance(code, Path) else code)
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        content = code.read_bytes()
+    except OSError as error:
+        return (_unreadable(code, 1, str(error)),)
+    return _calls_in(content, code)
+
+
+# The same file with the same content is asked about by several gates, and by every saboteur's.
+@lru_cache(maxsize=2048)
+def _calls_in(content: bytes | str, path: Path) -> tuple[RandomCall, ...]:
+    try:
+        read = read_code(content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = error.lineno or 1 if isinstance(error, SyntaxError) else 1
         reason = error.msg if isinstance(error, SyntaxError) else str(error) or type(error).__name__
-        return (RandomCall(path, line, 0, f"no Python that can be read ({reason})", _MEND),)
+        return (_unreadable(path, line, reason),)
     found = {
         RandomCall(path, use.node.lineno, use.node.col_offset, call, advice)
         for use in read.uses
@@ -149,6 +161,10 @@ def random_calls(code: Path | str) -> tuple[RandomCall, ...]:
         if _shortened(module) in (_NUMPY, _PYTHON):
             found.add(RandomCall(path, statement.lineno, statement.col_offset, f"from {module} import *", _DRAW))
     return tuple(sorted(found, key=lambda call: (call.line, call.column, call.call)))
+
+
+def _unreadable(path: Path, line: int, reason: str) -> RandomCall:
+    return RandomCall(path, line, 0, f"no Python that can be read ({reason})", _MEND)
 
 
 def _judged(use: Use) -> Iterator[tuple[str, str]]:

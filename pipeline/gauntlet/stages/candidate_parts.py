@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,7 @@ from gauntlet.core.results import (
     PackageResult,
     SelectResult,
     SplitResult,
+    TableRef,
 )
 from gauntlet.core.test_reads import TestRead, read_test_reads
 from gauntlet.stages.candidate import Artefact, Candidate, JudgedModel, Splits, TestLedger
@@ -64,22 +66,25 @@ def collected(context: StageContext, made: Made, *, reason: str) -> Candidate:
         RefusedError: If the test split does not open for the choice.
         RequirementError: If the registry, the ledger or the artefact could not be asked.
     """
-    # A copy of their own: gates load it, and MLflow writes into what it loads.
-    folder = Path(tempfile.mkdtemp(prefix="artefact-", dir=context.folder))
-    artefact = Artefact(
-        uri=made.package.model_uri,
-        folder=copied_artefact(context.target.tracking, made.package.model_uri, folder=folder),
-        files=made.package.files,
-    )
+    suites = suites_of(context.problem, problem_folder=context.problem_folder)
     # The door of the test split: from here on its rows are read.
     record_opening(context, made.split, selection_digest=made.select.selection_digest, reason=reason)
-    # Spark reads the rows while models are loaded and the registry is asked here.
-    with ThreadPoolExecutor(max_workers=1) as pool:
+    # Spark reads while models are loaded and the registry is asked here: the rows first, then the tables, for which the
+    # first gates do not ask.
+    with _thread() as pool:
         reading = pool.submit(_splits, context, made.split)
+        raw = pool.submit(_read_table, context, "raw", made.ingest.raw, suites.get("raw"))
+        curated = pool.submit(_read_table, context, "curated", made.ingest.curated, suites.get("curated"))
+        # A copy of their own: gates load it, and MLflow writes into what it loads.
+        folder = Path(tempfile.mkdtemp(prefix="artefact-", dir=context.folder))
+        artefact = Artefact(
+            uri=made.package.model_uri,
+            folder=copied_artefact(context.target.tracking, made.package.model_uri, folder=folder),
+            files=made.package.files,
+        )
         models = {record.name: _judged(context, record, made.select) for record in made.select.candidates}
         incumbent = incumbent_of(context, model_digest=made.package.model_digest)
         splits = reading.result()
-    suites = suites_of(context.problem, problem_folder=context.problem_folder)
     return Candidate(
         problem=context.problem,
         chosen=made.select.chosen.name,
@@ -87,7 +92,11 @@ def collected(context: StageContext, made: Made, *, reason: str) -> Candidate:
         models=models,
         splits=splits,
         threshold=made.select.threshold,
-        tables=_tables(context, made, artefact, suites),
+        tables={
+            "raw": raw.result,
+            "curated": curated.result,
+            "predictions": _predictions(context, made, artefact, suites),
+        },
         suites=suites,
         incumbent=incumbent,
         trainer=RoadTrainer(context, record=made.select.chosen, split=made.split),
@@ -141,23 +150,34 @@ def _splits(context: StageContext, split: SplitResult) -> Splits:
     return Splits(frame, features, split.protocol, split.selection, spark_rows)
 
 
-def _tables(
+@contextmanager
+def _thread() -> Iterator[ThreadPoolExecutor]:
+    """Give a thread for work that may go on after the block."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="candidate")
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown(wait=False)
+
+
+def _read_table(context: StageContext, name: str, table: TableRef, suite: Suite | None) -> CheckedTable:
+    """Return a table whose questions are answered."""
+    read = SparkTable(name, context.target.tables.read(table), suite)
+    read.values  # noqa: B018 - the one pass over the table
+    return read
+
+
+def _predictions(
     context: StageContext, made: Made, artefact: Artefact, suites: Mapping[str, Suite]
-) -> Mapping[str, Callable[[], CheckedTable]]:
-    @cache
-    def raw() -> CheckedTable:
-        return SparkTable("raw", context.target.tables.read(made.ingest.raw), suites.get("raw"))
-
-    @cache
-    def curated() -> CheckedTable:
-        return SparkTable("curated", context.target.tables.read(made.ingest.curated), suites.get("curated"))
-
+) -> Callable[[], CheckedTable]:
     @cache
     def predictions() -> CheckedTable:
         scored = scored_by(context, made.ingest, artefact, threshold=made.select.threshold)
         return SparkTable("predictions", scored, suites.get("predictions"))
 
-    return {"raw": raw, "curated": curated, "predictions": predictions}
+    return predictions
 
 
 def _test_ledger(context: StageContext, made: Made) -> TestLedger:
