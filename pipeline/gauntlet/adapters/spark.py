@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # The JVM lives for seconds: the quick compiler and the simple collector halve its processor time. With the quick
 # compiler alone Java keeps 48 MB for compiled code; a session of many queries fills them and then runs uncompiled.
 _JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC"
+DAEMON_SETTING = "spark.python.daemon.module"
 _NEEDED_SOON = ("pandas", "pyarrow", "mlflow.pyfunc", "sklearn.ensemble", "scipy.stats", "xgboost", "skops.io")
 
 
@@ -56,6 +57,8 @@ def local_settings(
         "spark.sql.warehouse.dir": str(warehouse),
         "spark.sql.catalogImplementation": "in-memory",
     }
+    if sys.platform == "linux":  # elsewhere a fork after such imports is not known to be safe
+        settings[DAEMON_SETTING] = "gauntlet.adapters.worker_daemon"
     if jars:
         settings |= {
             # On the class path, not in ``spark.jars``: Java archives no classes of Spark's own loader.

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from gauntlet.adapters.jars import delta_jars
 from gauntlet.adapters.java import java_program
-from gauntlet.adapters.spark import local_settings
+from gauntlet.adapters.spark import DAEMON_SETTING, local_settings
 from gauntlet.adapters.stack_database import with_driver
 from gauntlet.core.errors import RequirementError
 
@@ -151,6 +151,8 @@ class SparkServer:
         settings = local_settings(jars=jars, warehouse=self.storage.tables, workers=self.workers)
         java = settings.pop("spark.driver.extraJavaOptions")
         memory = settings.pop("spark.driver.memory")
+        # Its workers need no Gauntlet but the one that a session sends them.
+        settings.pop(DAEMON_SETTING, None)
         settings |= {
             "spark.driver.extraJavaOptions": f"{java} -Djava.io.tmpdir={self.storage.temporary}",
             "spark.local.dir": str(self.storage.temporary),
