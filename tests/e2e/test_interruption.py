@@ -49,10 +49,14 @@ def killed_at(gauntlet_command, tmp_path):
     return kill
 
 
-def test_killed_at_several_points_a_run_ends_in_the_same_state(gauntlet, killed_at, small_road, tmp_path):
+def test_killed_and_interrupted_at_several_points_a_run_ends_in_the_same_state(gauntlet, killed_at, small_road, tmp_path):
     stages = tmp_path / ".gauntlet" / "stages"
     killed_at((stages / "ingest").exists)
-    killed_at(lambda: _trials(tmp_path) >= 3)
+    code, said = killed_at(lambda: _trials(tmp_path) >= 2, by=signal.SIGINT)
+    assert code == 130
+    assert "interrupted; run the same command again" in said
+    assert "Traceback" not in said
+    killed_at(lambda: _trials(tmp_path) >= 4)
     killed_at((stages / "promote").exists)
     resumed = gauntlet("run", *SMALL_ROAD, "--json", folder=tmp_path)
     assert resumed.code == 0, resumed.err
@@ -64,10 +68,3 @@ def test_killed_at_several_points_a_run_ends_in_the_same_state(gauntlet, killed_
         end["score"].pop("table_version")
         end["verdicts"] = [(verdict["gate"], verdict["status"]) for verdict in end["verdicts"]]
     assert ends[0] == ends[1]
-
-
-def test_interrupted_it_says_how_to_go_on(killed_at, tmp_path):
-    code, err = killed_at(lambda: _trials(tmp_path) >= 2, by=signal.SIGINT)
-    assert code == 130
-    assert "interrupted; run the same command again" in err
-    assert "Traceback" not in err
