@@ -51,6 +51,9 @@ def main(folder: Path, trials: int) -> dict[str, Any]:
     target = LocalTarget(problem=load_problem(), state=state)
     spark = target.spark()
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+    # Without a place of its own MLflow would put the models into the caller's folder.
+    mlflow.create_experiment("tutorial", artifact_location=str(folder / "artifacts"))
+    mlflow.set_experiment("tutorial")
     wines = _wines(target)
     train, test = train_test_split(wines, random_state=_SEED)
     _forest(train, test)
