@@ -49,7 +49,9 @@ def killed_at(gauntlet_command, tmp_path):
     return kill
 
 
-def test_killed_and_interrupted_at_several_points_a_run_ends_in_the_same_state(gauntlet, killed_at, small_road, tmp_path):
+def test_killed_and_interrupted_at_several_points_a_run_ends_in_the_same_state(
+    gauntlet, killed_at, small_road, tmp_path
+):
     stages = tmp_path / ".gauntlet" / "stages"
     killed_at((stages / "ingest").exists)
     code, said = killed_at(lambda: _trials(tmp_path) >= 2, by=signal.SIGINT)
