@@ -9,22 +9,12 @@ import numpy as np
 
 from gauntlet.adapters.label_draft import LabelDraft
 from gauntlet.adapters.table_sketch import ColumnSketch, TableSketch
+from gauntlet.core.predictions import PREDICTION_COLUMNS
 
 SUITE_TABLES = ("raw", "curated", "predictions")
 
 _MOST_LISTED_TEXTS = 12
 _ADDED = ["row_id", "source", "source_row", "synthetic"]
-_SCORED = [
-    "row_id",
-    "probability",
-    "decision",
-    "threshold",
-    "model_name",
-    "model_version",
-    "run_id",
-    "scored_at",
-    "synthetic",
-]
 
 
 def draft_suites(table: TableSketch, *, label: LabelDraft, name: str) -> dict[str, str]:
@@ -98,7 +88,7 @@ def _predictions() -> list[dict[str, Any]]:
         _entry(
             "table_columns_to_match_set",
             "Readers of the table rely on these columns.",
-            column_set=_SCORED,
+            column_set=list(PREDICTION_COLUMNS),
             exact_match=True,
         ),
         *_identified(),

@@ -21,6 +21,7 @@ from gauntlet.adapters.registry import CHAMPION, THRESHOLD_TAG, Registry
 from gauntlet.adapters.spark_model import folder_function
 from gauntlet.adapters.suites import check_table, find_suite, load_suite
 from gauntlet.core.errors import RefusedError
+from gauntlet.core.predictions import PREDICTION_COLUMNS
 from gauntlet.core.results import (
     IngestResult,
     ModelVersion,
@@ -40,17 +41,6 @@ from gauntlet.stages.versions import open_registry
 
 SQL_FUNCTION = "gauntlet_probability"
 STAGING, PREDICTIONS = "predictions_staging", "predictions"
-PREDICTION_COLUMNS = (
-    "row_id",
-    "probability",
-    "decision",
-    "threshold",
-    "model_name",
-    "model_version",
-    "run_id",
-    "scored_at",
-    "synthetic",
-)
 
 
 def score(
@@ -88,8 +78,8 @@ def score(
         outcome = check_table(rows, suite, table=PREDICTIONS)
         refusal = _refusal(staged, ingest, outcome)
         table = None if refusal else context.target.tables.write(PREDICTIONS, rows, note=note)
-        positives = rows.where(F.col("decision") == 1).count()
-        new_rows = rows.where(F.col("run_id") == run_id).count()
+        counts = [F.count(F.when(condition, True)) for condition in (F.col("decision") == 1, F.col("run_id") == run_id)]
+        positives, new_rows = (int(count) for count in rows.agg(*counts).collect()[0])
         _log(context, run_id, version, {"rows": staged.rows, "new_rows": new_rows, "positives": positives})
     return ScoreResult(
         refusal=refusal,
