@@ -29,6 +29,8 @@ _MEASURED = (
 )
 # The anchor takes minutes on millions of rows: once is enough to know its size.
 _FEW_ROWS = 200_000
+# What a row of the wines takes in a file; Java is started as for that much data.
+_ROW_BYTES = 60
 
 
 def checks(rows: int, repeats: int, *, connect: str | None = None) -> dict[str, Any]:
@@ -41,7 +43,7 @@ def checks(rows: int, repeats: int, *, connect: str | None = None) -> dict[str, 
     """
     suite = load_suite(find_suite("wine_quality/raw", problem_folder=None))
     one_pass, second_pass = _split(suite)
-    with tempfile.TemporaryDirectory() as folder, _session(Path(folder), connect) as spark:
+    with tempfile.TemporaryDirectory() as folder, _session(Path(folder), connect, rows) as spark:
         frame = _table(spark, Path(folder) / "rows", rows, one_pass)
         columns = list(dict.fromkeys(c for e in one_pass.expectations for c in e.columns))
         ways: dict[str, tuple[Callable[[], Any], int]] = {
@@ -73,9 +75,10 @@ def _split(suite: Suite) -> tuple[Suite, Suite]:
 
 
 @contextmanager
-def _session(folder: Path, connect: str | None) -> Iterator[Any]:
+def _session(folder: Path, connect: str | None, rows: int) -> Iterator[Any]:
     if connect is None:
-        spark = open_local_session(local_settings(jars=[], warehouse=folder / "warehouse"))
+        warehouse = folder / "warehouse"
+        spark = open_local_session(local_settings(jars=[], warehouse=warehouse, data_bytes=rows * _ROW_BYTES))
     else:
         from pyspark.sql import SparkSession  # noqa: PLC0415 - takes a while to import
 

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 _TREES, _DEPTH, _TRAINING_ROWS, _SEED = 200, 8, 20_000, 7
 _WARM_UP_ROWS = 40_000
+# What a row of the wines takes in a file; Java is started as for that much data.
+_ROW_BYTES = 60
 _SINKS = ("noop", "delta")
 _ACCELERATED = "accelerated"
 
@@ -109,7 +111,7 @@ class Bench:
                 yield pd.DataFrame({"peak": [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]})
 
         workers = self.spark.range(0, 4 * _cores(), 1, 4 * _cores()).mapInPandas(peak, "peak double")
-        return round(max(row["peak"] for row in workers.collect()), 1)
+        return float(round(max(row["peak"] for row in workers.collect()), 1))
 
 
 def scoring(rows: int, repeats: int) -> dict[str, Any]:
@@ -119,7 +121,7 @@ def scoring(rows: int, repeats: int) -> dict[str, Any]:
         rows: How many rows are scored.
         repeats: How often each way is measured.
     """
-    with _bench() as bench:
+    with _bench(rows) as bench:
         ways = {"ours": folder_function(bench.spark, bench.model)}
         _warm_up(bench, ways)
         bench.seconds(ways["ours"], rows=rows, sink="noop")
@@ -145,7 +147,7 @@ def growth(rows: int, repeats: int) -> dict[str, Any]:
         rows: The larger number of rows.
         repeats: How often each is measured.
     """
-    with _bench() as bench:
+    with _bench(rows) as bench:
         ways = {"ours": folder_function(bench.spark, bench.model)}
         _warm_up(bench, ways)
         taken: dict[int, list[float]] = {rows // 10: [], rows: []}
@@ -167,10 +169,12 @@ def growth(rows: int, repeats: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _bench() -> Iterator[Bench]:
-    """Give a session and a packed model, in a folder that is gone afterwards."""
+def _bench(rows: int) -> Iterator[Bench]:
+    """Give a session for so many rows and a packed model, in a folder that is gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="gauntlet-scoring-"))
-    spark = open_local_session(local_settings(jars=delta_jars(), warehouse=folder / "warehouse", workers=_cores()))
+    warehouse = folder / "warehouse"
+    settings = local_settings(jars=delta_jars(), warehouse=warehouse, workers=_cores(), data_bytes=rows * _ROW_BYTES)
+    spark = open_local_session(settings)
     try:
         names = tuple(column.name for column in load_problem().features)
         yield Bench(spark, folder, _packed(folder), names)

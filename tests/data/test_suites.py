@@ -249,6 +249,27 @@ def test_nan_and_infinity_are_bad_values_whatever_mostly_says(odd_rows: DataFram
     )
 
 
+@pytest.mark.parametrize("bounds", [{"min_value": 0, "max_value": 9}, {"min_value": 0}])
+def test_whether_or_not_bounds_imply_finite_values_all_that_are_not_are_told(
+    odd_rows: DataFrame, tmp_path: Path, bounds: dict[str, float]
+) -> None:
+    wanted = ("expect_column_values_to_be_between", {"column": "odd", **bounds, "mostly": 0.1})
+    assert observed(check_table(odd_rows, made_suite(tmp_path, wanted), table="odd")) == {
+        "odd::odd::between": "2 of 4 rows hold NaN or an infinity"
+    }
+    sound = odd_rows.where("odd < 9")
+    assert not observed(check_table(sound, made_suite(tmp_path, wanted), table="odd"))
+
+
+def test_values_outside_of_finite_bounds_are_not_taken_for_infinities(odd_rows: DataFrame, tmp_path: Path) -> None:
+    suite = made_suite(
+        tmp_path, ("expect_column_values_to_be_between", {"column": "some", "min_value": 2, "max_value": 9})
+    )
+    assert observed(check_table(odd_rows, suite, table="odd")) == {
+        "odd::some::between": "1 of 4 rows outside 2…9, e.g. 1"
+    }
+
+
 def test_what_cannot_be_evaluated_fails_with_its_reason_and_alone(odd_rows: DataFrame, tmp_path: Path) -> None:
     suite = made_suite(
         tmp_path,

@@ -126,3 +126,9 @@ def test_a_recording_session_does_not_use_the_archive_that_it_writes(jars, recor
     java = local_settings(jars=jars, warehouse=tmp_path, options=options)["spark.driver.extraJavaOptions"]
     assert "SharedArchiveFile" not in java
     assert f'"-XX:ArchiveClassesAtExit={tmp_path / "new.jsa"}"' in java
+
+
+@pytest.mark.parametrize(("data_bytes", "quick"), [(0, True), (10_000_000, True), (1_000_000_000, False)])
+def test_java_compiles_thoroughly_only_for_much_data(jars, tmp_path, data_bytes, quick):
+    settings = local_settings(jars=jars, warehouse=tmp_path, data_bytes=data_bytes)
+    assert ("-XX:TieredStopAtLevel=1" in settings["spark.driver.extraJavaOptions"].split()) == quick

@@ -16,7 +16,7 @@ import pytest
 
 from gauntlet.adapters import downloads, origin_files
 from gauntlet.adapters.faults import explained
-from gauntlet.adapters.origins import Fetched, fetch
+from gauntlet.adapters.origins import Fetched, fetch, local_bytes
 from gauntlet.core.errors import RequirementError, SourceError
 from gauntlet.core.problem import Problem
 from tests.made_problem import make_problem
@@ -482,3 +482,23 @@ def test_explains_a_full_disk(error: BaseException) -> None:
 def test_explains_nothing_else() -> None:
     assert explained(ValueError("no space for jokes")) is None
     assert explained(SourceError("No space left on device, says a user's file")) is None
+
+
+def test_how_much_data_is_here_is_known_before_any_is_read(tmp_path, monkeypatch):
+    problem = make_problem(
+        origins=[
+            {"kind": "folder", "variable": "MADE_DATA_DIR"},
+            {"kind": "folder", "path": str(tmp_path / "nowhere")},
+            {"kind": "folder", "path": str(tmp_path)},
+        ]
+    )
+    monkeypatch.delenv("MADE_DATA_DIR", raising=False)
+    assert local_bytes(problem) == 0
+    [source] = problem.sources
+    (tmp_path / source.file).write_bytes(CSV)
+    assert local_bytes(problem) == len(CSV)
+    monkeypatch.setenv("MADE_DATA_DIR", str(tmp_path / "more"))
+    (tmp_path / "more" / source.file).mkdir(parents=True)
+    for part in ("part-1", "part-2"):
+        (tmp_path / "more" / source.file / part).write_bytes(CSV)
+    assert local_bytes(problem) == 2 * len(CSV)

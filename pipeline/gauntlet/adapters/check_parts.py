@@ -126,6 +126,11 @@ def count_of_values(name: str) -> tuple[str, Aggregate]:
     return f"values:{name}", Aggregate(F.count(column_of(name)), name)
 
 
+def count_unexpected_key(name: str) -> str:
+    """Return the key of the number of rows that do not meet the expectation of this name."""
+    return f"unexpected:{name}"
+
+
 def count_not_finite(name: str) -> tuple[str, Aggregate]:
     """Return the key of, and the aggregate for, the number of values of a column that are NaN or infinite."""
     from pyspark.sql import functions as F  # noqa: N812, PLC0415 - pyspark's convention; imported where Spark is

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from gauntlet.adapters.check_parts import (
     ATOMIC,
-    FLOATING,
     ROWS,
     WHOLE,
     Aggregate,
@@ -23,13 +22,15 @@ from gauntlet.adapters.check_parts import (
     column_of,
     count_not_finite,
     count_of_values,
+    count_unexpected_key,
+    is_floating,
 )
 from gauntlet.adapters.check_plan import columns_to_shift, planned_checks
 from gauntlet.adapters.suite_files import Expectation
+from gauntlet.adapters.value_checks import has_finite_bounds
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-    from pyspark.sql.types import StructType
 
 # Measured over 11 columns: 44 conditions (88) cost little more than a scan, 66 three times as much, 132 ten times.
 _LARGEST_WEIGHT = 100
@@ -76,15 +77,20 @@ def scanned(frame: DataFrame, expectations: Sequence[Expectation], *, counted: I
     schema = frame.schema
     present = frozenset(schema.names)
     columns = [name for name in dict.fromkeys((*_read_by(expectations), *counted)) if name in present]
-    survey = dict(_survey(columns, schema))
+    survey = dict(_survey(columns))
+    finite = dict(count_not_finite(name) for name in columns if is_floating(schema[name].dataType))
     try:
         shifts = _typical_values(frame, columns_to_shift(expectations, schema=schema))
         checks = tuple(planned_checks(expectations, schema=schema, shifts=shifts))
         needed = {key: aggregate for check in checks for key, aggregate in check.aggregates.items()}
-        numbers = _numbers(frame, survey | needed)
+        implied = _implied(checks, among=finite)
+        told = {key: aggregate for key, aggregate in finite.items() if key not in implied}
+        numbers = _numbers(frame, survey | told | needed)
+        outside = {key: finite[key] for key, inside in implied.items() if numbers[inside]}
+        numbers = dict.fromkeys(implied, 0) | numbers | (_numbers(frame, outside) if outside else {})
     except spark_refusals():
         # One condition that cannot be evaluated, such as a wrong pattern, must not be held against all others.
-        checks, numbers = (), _numbers(frame, survey)
+        checks, numbers = (), _numbers(frame, survey | finite)
     return Scan(
         rows=numbers[ROWS],
         columns=present,
@@ -155,15 +161,25 @@ def _read_by(expectations: Iterable[Expectation]) -> Iterator[str]:
         yield from expectation.columns
 
 
-def _survey(columns: Sequence[str], schema: StructType) -> Iterator[tuple[str, Aggregate]]:
+def _survey(columns: Sequence[str]) -> Iterator[tuple[str, Aggregate]]:
     from pyspark.sql import functions as F  # noqa: N812, PLC0415 - pyspark's convention; imported where Spark is
 
     yield ROWS, Aggregate(F.count(F.lit(1)), "")
-    kinds = {item.name: item.dataType.typeName() for item in schema.fields}
     for name in columns:
         yield count_of_values(name)
-        if kinds[name] in FLOATING:
-            yield count_not_finite(name)
+
+
+def _implied(checks: Sequence[PlannedCheck], *, among: Iterable[str]) -> dict[str, str]:
+    """Return the counts of NaN and infinities that are 0 where another count is, with the key of that one.
+
+    A value between two finite bounds is finite, so only a column with values outside is looked at again.
+    """
+    implied = {}
+    for check in checks:
+        if has_finite_bounds(check.expectation):
+            column = check.expectation.kwargs["column"]
+            implied[count_not_finite(column)[0]] = count_unexpected_key(check.expectation.name)
+    return {key: implied[key] for key in among if key in implied}
 
 
 def _typical_values(frame: DataFrame, columns: Sequence[str]) -> dict[str, float]:

@@ -40,6 +40,16 @@ def _checked(path: Path, source: Source, *, name: str) -> str:
     return found
 
 
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder; 0 where there is nothing to read."""
+    try:
+        if not path.is_dir():
+            return path.stat().st_size
+        return sum(inner.stat().st_size for inner in path.rglob("*") if inner.is_file())
+    except OSError:
+        return 0
+
+
 def unreadable(path: Path, error: OSError) -> str:
     """Return the sentence on a path that the system does not let us read."""
     return f"{path}: cannot be read ({error.strerror or error})"

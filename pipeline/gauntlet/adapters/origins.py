@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 from gauntlet.adapters.downloads import download, keep
 from gauntlet.adapters.faults import explained
 from gauntlet.adapters.mounted_files import MountedFolder
-from gauntlet.adapters.origin_files import checked_files, looks_like_html, unreadable
+from gauntlet.adapters.origin_files import checked_files, looks_like_html, size_of, unreadable
 from gauntlet.core.errors import SourceError
 from gauntlet.core.origins import ArchiveOrigin, FolderOrigin, LinksOrigin, MountedOrigin, Origin, SyntheticOrigin
 from gauntlet.core.problem import Problem, Source
@@ -98,6 +98,23 @@ def fetch(
     )
 
 
+def local_bytes(problem: Problem) -> int:
+    """Return the size of the sources in the first local folder that has any; nothing is known of a download."""
+    for origin in problem.origins:
+        if isinstance(origin, FolderOrigin) and (folder := _folder_path(origin)) is not None:
+            found = sum(size_of(folder / source.file) for source in problem.sources)
+            if found:
+                return found
+    return 0
+
+
+def _folder_path(origin: FolderOrigin) -> Path | None:
+    """Return where a folder origin points; None where its variable is not set."""
+    text = origin.path if origin.variable is None else os.environ.get(origin.variable)
+    # A relative path counts from the current directory, as on a command line.
+    return Path(text).expanduser().absolute() if text else None
+
+
 def _opened(origin: Origin, search: _Search) -> _Opened:
     match origin:
         case FolderOrigin():
@@ -113,13 +130,9 @@ def _opened(origin: Origin, search: _Search) -> _Opened:
 
 
 def _folder(origin: FolderOrigin, search: _Search) -> _Opened:
-    text, note = origin.path, ""
-    if origin.variable is not None:
-        text, note = os.environ.get(origin.variable), f" ({origin.variable})"
-        if not text:
-            raise SourceError(f"{origin.variable} is not set")
-    # A relative path counts from the current directory, as on a command line.
-    folder = Path(text or ".").expanduser().absolute()
+    folder, note = _folder_path(origin), "" if origin.variable is None else f" ({origin.variable})"
+    if folder is None:
+        raise SourceError(f"{origin.variable} is not set")
     return _Opened(f"folder {folder}{note}", _in_folder(folder, search.problem, note=note))
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from gauntlet.adapters.jars import delta_jars
+from gauntlet.adapters.origin_files import size_of
+from gauntlet.adapters.origins import local_bytes
 from gauntlet.adapters.spark import local_settings, open_local_session
 from gauntlet.adapters.tables import DeltaTables, ParquetTables, Tables
 from gauntlet.adapters.tracking import Tracking
@@ -118,7 +120,12 @@ class LocalTarget:
 
     def spark_settings(self) -> dict[str, str]:
         """Return the settings of the local session."""
-        return local_settings(jars=self._jars, warehouse=self.state.root.resolve() / "warehouse", workers=self.workers)
+        return local_settings(
+            jars=self._jars,
+            warehouse=self.state.root.resolve() / "warehouse",
+            workers=self.workers,
+            data_bytes=local_bytes(self.problem) + size_of(self.state.tables),
+        )
 
     @cached_property
     def _session(self) -> SparkSession:

@@ -17,6 +17,7 @@ from gauntlet.adapters.check_parts import (
     Numbers,
     PlannedCheck,
     count_of_values,
+    count_unexpected_key,
     count_where,
 )
 from gauntlet.adapters.known_expectations import is_number
@@ -89,15 +90,22 @@ def _meets(asked: Asked) -> PlannedCheck | None:
     unexpected = asked.column.isNotNull() & ~condition
     return PlannedCheck(
         expectation,
-        {values: counted, f"unexpected:{expectation.name}": count_where(unexpected, asked.name)},
+        {values: counted, count_unexpected_key(expectation.name): count_where(unexpected, asked.name)},
         lambda numbers: share_of_values(expectation, numbers),
         unexpected,
     )
 
 
+def has_finite_bounds(expectation: Expectation) -> bool:
+    """Return whether whatever meets an expectation lies between two numbers, neither NaN nor infinite."""
+    bounds = [expectation.kwargs.get(name) for name in ("min_value", "max_value")]
+    about_values = expectation.type == "expect_column_values_to_be_between"
+    return about_values and all(map(is_number, bounds))
+
+
 def share_of_values(expectation: Expectation, numbers: Numbers) -> CheckResult:
     """Return the result of a check of the values that are there."""
-    rows, unexpected = numbers[ROWS], numbers[f"unexpected:{expectation.name}"]
+    rows, unexpected = numbers[ROWS], numbers[count_unexpected_key(expectation.name)]
     values = numbers[f"values:{expectation.kwargs['column']}"]
     holds = values == 0 or (float(values) - float(unexpected)) / float(values) >= expectation.kwargs.get("mostly", 1)
     among = unexpected / values * 100 if values else None
