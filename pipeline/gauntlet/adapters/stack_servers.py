@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gauntlet.adapters.fresh_database import copy_fresh_database
 from gauntlet.adapters.jars import delta_jars
 from gauntlet.adapters.java import java_program
 from gauntlet.adapters.spark import DAEMON_SETTING, local_settings
@@ -213,6 +214,8 @@ class MlflowServer:
         database = f"sqlite:///{self.storage.mlflow}/users.db"
         if self.database is not None:
             database = with_driver(self.database)
+        elif copy_fresh_database(file := self.storage.mlflow / "mlflow.db") and file.exists():
+            self.storage.own(file)
         # The % of an escaped character in an address would be the begin of a substitution.
         text = _AUTHENTICATION.format(database=database.replace("%", "%%"), administrator=ADMINISTRATOR)
         settings.unlink(missing_ok=True)

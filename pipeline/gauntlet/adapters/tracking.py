@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gauntlet.adapters.fresh_database import copy_fresh_database, keep_fresh_database
+
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
@@ -44,13 +46,20 @@ class Tracking:
     def client(self) -> MlflowClient:
         """MLflow's client, made at the first use; the fluent interface is pointed at the same place."""
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        if self.tracking_uri.startswith("sqlite:///"):
-            Path(self.tracking_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        file = (
+            Path(self.tracking_uri.removeprefix("sqlite:///")) if self.tracking_uri.startswith("sqlite:///") else None
+        )
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
         with self.fluent():
             import mlflow  # noqa: PLC0415 - takes seconds to import
 
+            fresh = file is not None and copy_fresh_database(file)
             # Two clients made at once would migrate their databases at once, by one global object of Alembic's.
-            return mlflow.MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
+            client = mlflow.MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
+            if file is not None and fresh:
+                keep_fresh_database(file)
+            return client
 
     @contextmanager
     def fluent(self) -> Iterator[None]:
