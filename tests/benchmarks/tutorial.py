@@ -20,16 +20,16 @@ import xgboost
 from hyperopt import STATUS_OK, SparkTrials, fmin, hp, tpe
 from hyperopt.pyll import scope
 from mlflow.models import infer_signature
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - pyspark's own convention
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
-from gauntlet.adapters.jars import cache_folder
+from gauntlet.adapters.jars import cache_folder, delta_jars
 from gauntlet.adapters.origins import fetch
-from gauntlet.adapters.target import LocalTarget
+from gauntlet.adapters.spark import use_this_python
 from gauntlet.core.problem_file import load_problem
-from gauntlet.core.state import State
 
 _SEED = 123
 _MODEL = "wine_quality"
@@ -47,14 +47,12 @@ _SPACE = {
 def main(folder: Path, trials: int) -> dict[str, Any]:
     """Take the tutorial's steps and return their seconds."""
     started = time.perf_counter()
-    state = State(folder)
-    target = LocalTarget(problem=load_problem(), state=state)
-    spark = target.spark()
+    spark = _session(folder)
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     # Without a place of its own MLflow would put the models into the caller's folder.
     mlflow.create_experiment("tutorial", artifact_location=str(folder / "artifacts"))
     mlflow.set_experiment("tutorial")
-    wines = _wines(target)
+    wines = _wines()
     train, test = train_test_split(wines, random_state=_SEED)
     _forest(train, test)
     auc = _sweep(spark, train, test, trials=trials)
@@ -69,9 +67,26 @@ def main(folder: Path, trials: int) -> dict[str, Any]:
     return {"trials": trials, "auc": auc, "seconds": round(time.perf_counter() - started, 1)}
 
 
-def _wines(target: LocalTarget) -> pd.DataFrame:
+def _session(folder: Path) -> SparkSession:
+    """Open Spark as Delta's own quick start does; the jars are here already."""
+    use_this_python()
+    return (
+        SparkSession.builder.appName("tutorial")
+        .config("spark.jars", ",".join(str(jar) for jar in delta_jars()))
+        .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
+        .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
+        .config("spark.sql.warehouse.dir", str(folder / "warehouse"))
+        .getOrCreate()
+    )
+
+
+def _wines() -> pd.DataFrame:
     found = fetch(
-        target.problem, target_name="local", cache=cache_folder(), synthetic_allowed=False, spark=target.spark
+        load_problem(),
+        target_name="local",
+        cache=cache_folder(),
+        synthetic_allowed=False,
+        spark=SparkSession.builder.getOrCreate,
     )
     frames = {name: pd.read_csv(path, sep=";") for name, path in found.files.items()}
     merged = pd.concat([frame.assign(is_red=int(name == "red")) for name, frame in frames.items()], ignore_index=True)

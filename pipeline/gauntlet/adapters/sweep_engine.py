@@ -206,6 +206,7 @@ class _Sweep:
         self._plan = plan
         self._on_result = on_result
         self._finished: dict[int, TrialResult] = {}
+        self._failures: dict[int, str] = {}
 
     def run(self) -> tuple[TrialResult, ...]:
         """Evaluate all that the journal lacks."""
@@ -249,12 +250,15 @@ class _Sweep:
         self._finished[result.index] = result
         if self._on_result is not None:
             self._on_result(result)
-        failed = [r for _, r in sorted(self._finished.items()) if r.failure is not None]
-        if len(failed) > self._rule.max_failed_share * self._rule.trials:
-            reasons = "; ".join(f"trial {r.index}: {r.failure}" for r in failed[:_SHOWN_REASONS])
+        if result.failure is not None:
+            self._failures[result.index] = result.failure
+        if len(self._failures) > self._rule.max_failed_share * self._rule.trials:
+            shown = sorted(self._failures.items())[:_SHOWN_REASONS]
+            reasons = "; ".join(f"trial {index}: {failure}" for index, failure in shown)
             raise DataError(
-                f"sweep: {len(failed)} of {self._rule.trials} trials failed, more than sweep.max_failed_share = "
-                f"{self._rule.max_failed_share:g} allows ({reasons}); mend the cause and run again with --fresh"
+                f"sweep: {len(self._failures)} of {self._rule.trials} trials failed, more than "
+                f"sweep.max_failed_share = {self._rule.max_failed_share:g} allows ({reasons}); mend the cause and "
+                "run again with --fresh"
             )
 
     def _explained(self, error: BaseException) -> BaseException:
