@@ -1,6 +1,6 @@
 """The data checks: one pass of ours, Great Expectations as its documentation sets it up, and a bare aggregation.
 
-The suite is the packaged one of the raw wine table. The table is a Parquet file of made wine-like rows; nothing is
+The suite is the packaged one of the raw wine table. The table is a Parquet table of made wine-like rows; nothing is
 persisted or kept warm but what Spark itself keeps. Ours, the anchor and the limit run in turns on the same rows. The
 times of the single-pass expectations are ``ours_seconds``; those that need a shuffle are in ``second_pass_seconds``.
 """
@@ -23,6 +23,7 @@ from gauntlet.adapters.suite_files import Suite, find_suite, import_great_expect
 from gauntlet.adapters.suites import checked_suite
 from gauntlet.core.canonical import digest
 
+_TABLE = "gauntlet_benchmark_rows"
 _MEASURED = (
     *("fixed_acidity", "volatile_acidity", "citric_acid", "residual_sugar", "chlorides", "free_sulfur_dioxide"),
     *("total_sulfur_dioxide", "density", "pH", "sulphates", "alcohol"),
@@ -44,7 +45,7 @@ def checks(rows: int, repeats: int, *, connect: str | None = None) -> dict[str, 
     suite = load_suite(find_suite("wine_quality/raw", problem_folder=None))
     one_pass, second_pass = _split(suite)
     with tempfile.TemporaryDirectory() as folder, _session(Path(folder), connect, rows) as spark:
-        frame = _table(spark, Path(folder) / "rows", rows, one_pass)
+        frame = _table(spark, rows, one_pass)
         columns = list(dict.fromkeys(c for e in one_pass.expectations for c in e.columns))
         ways: dict[str, tuple[Callable[[], Any], int]] = {
             "limit": (lambda: _limit(frame, columns), repeats),
@@ -85,12 +86,13 @@ def _session(folder: Path, connect: str | None, rows: int) -> Iterator[Any]:
         spark = SparkSession.builder.remote(connect).getOrCreate()
     try:
         yield spark
+        spark.sql(f"DROP TABLE {_TABLE}")
     finally:
         spark.stop()
 
 
-def _table(spark: Any, folder: Path, rows: int, suite: Suite) -> Any:
-    """Write and read rows that meet the suite."""
+def _table(spark: Any, rows: int, suite: Suite) -> Any:
+    """Write rows that meet the suite, where the session's server keeps its tables, and read them."""
     from pyspark.sql import functions as F  # noqa: N812, PLC0415 - pyspark's convention; takes a while to import
 
     bounds = {e.kwargs["column"]: e.kwargs for e in suite.expectations if e.rule == "between"}
@@ -108,8 +110,8 @@ def _table(spark: Any, folder: Path, rows: int, suite: Suite) -> Any:
         F.col("id").alias("source_row"),
         F.lit(False).alias("synthetic"),
     )
-    made.write.parquet(str(folder))
-    return spark.read.parquet(str(folder))
+    made.write.format("parquet").mode("overwrite").saveAsTable(_TABLE)
+    return spark.table(_TABLE)
 
 
 def _limit(frame: Any, columns: list[str]) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gauntlet
+from gauntlet.adapters.connect_sessions import shared_session
 from gauntlet.adapters.remote_settings import RemoteSettings, remote_settings
 from gauntlet.adapters.server_tables import ServerTables
 from gauntlet.adapters.tables import Tables
@@ -115,24 +116,20 @@ class RemoteTarget:
     def _session(self) -> SparkSession:
         self.settings.give_credentials()
         try:
-            from pyspark.sql import SparkSession  # noqa: PLC0415 - takes a while to import
-
-            builder = SparkSession.builder.remote(self.settings.spark)
-            session: SparkSession = builder.create()
+            return shared_session(self.settings.spark, prepare=_prepare)
         except ImportError as error:
             raise RequirementError(
                 f"pyspark's Connect client lacks something ({error}); pip install 'gauntlet-mlops[local]'"
             ) from error
         except Exception as error:
             raise _unreachable(self.settings.spark, error) from error
-        try:
-            _limit_retries(session)
-            for name, value in _SESSION_SETTINGS.items():
-                session.conf.set(name, value)
-            send_package(session)
-        except Exception as error:
-            raise _unreachable(self.settings.spark, error) from error
-        return session
+
+
+def _prepare(session: Any) -> None:
+    _limit_retries(session)
+    for name, value in _SESSION_SETTINGS.items():
+        session.conf.set(name, value)
+    send_package(session)
 
 
 def _limit_retries(session: Any) -> None:

@@ -59,6 +59,8 @@ def local_settings(
         "spark.executorEnv.PYTHONDONTWRITEBYTECODE": "1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        # Each operation on a column would tell the JVM which line asked for it, for messages that nobody gets to see.
+        "spark.python.sql.dataFrameDebugging.enabled": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         # Small data: the defaults (200 shuffle partitions, 50 for Delta's snapshots) cost many seconds here.
