@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from gauntlet.adapters import connect_sessions
-from gauntlet.adapters.connect_sessions import shared_session
+from gauntlet.adapters.connect_sessions import close_at_exit, shared_session
 
 pytestmark = pytest.mark.unit
 
@@ -41,6 +41,7 @@ def made(monkeypatch):
     builder = SimpleNamespace(remote=lambda _address: SimpleNamespace(create=create))
     monkeypatch.setattr(SparkSession, "builder", builder)
     monkeypatch.setattr(connect_sessions, "_SESSIONS", {})
+    monkeypatch.setattr(connect_sessions, "_OTHERS", [])
     return made
 
 
@@ -91,5 +92,9 @@ def test_one_that_cannot_be_prepared_is_closed(made):
 def test_in_the_end_all_are_closed(made):
     for address in ("sc://here", "sc://there"):
         shared_session(address, prepare=lambda _: None)
+    of_another_kind = StandInSession()
+    for _ in range(2):
+        close_at_exit(of_another_kind)
+    assert not of_another_kind.client.is_closed
     connect_sessions._close_all()
-    assert all(session.client.is_closed for session in made)
+    assert all(session.client.is_closed for session in (*made, of_another_kind))

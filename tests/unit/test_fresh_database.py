@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from gauntlet.adapters.fresh_database import copy_fresh_database
+from gauntlet.adapters.fresh_database import copy_fresh_database, keep_fresh_database
 from gauntlet.adapters.tracking import Tracking
 
 pytestmark = pytest.mark.unit
@@ -59,6 +59,15 @@ def test_what_is_kept_holds_no_path_and_no_run(opened, cache, tmp_path):
     [kept] = cache.iterdir()
     assert rows(kept, "SELECT * FROM experiments") == rows(kept, "SELECT * FROM runs") == []
     assert str(tmp_path).encode() not in kept.read_bytes()
+
+
+def test_one_that_somebody_works_with_already_is_not_kept(opened, cache, tmp_path):
+    with opened("first").stage_run("sweep", key="one"):
+        pass
+    [kept] = cache.iterdir()
+    kept.unlink()
+    keep_fresh_database(tmp_path / "first" / "mlflow.db")
+    assert not list(cache.iterdir())
 
 
 def test_a_database_that_is_there_is_left_alone(opened, tmp_path):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _TOKEN_VARIABLE = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # noqa: S105 - the name of a variable
 _SESSIONS: dict[tuple[str, str | None], SparkSession] = {}
+_OTHERS: list[Any] = []
 _LOCK = threading.Lock()
 
 
@@ -48,6 +49,12 @@ def shared_session(address: str, *, prepare: Callable[[SparkSession], None]) -> 
         return made
 
 
+def close_at_exit(session: Any) -> None:
+    """Keep a session that was opened in another way, and close it when the process ends."""
+    if not any(other is session for other in _OTHERS):
+        _OTHERS.append(session)
+
+
 def _is_known(session: Any) -> bool:
     """Say whether a session is open and the server knows it; a server that was started anew does not."""
     if session.client.is_closed:
@@ -69,5 +76,5 @@ def _close(session: Any) -> None:
 @atexit.register
 def _close_all() -> None:
     """Close all while the threads that answer are still there."""
-    for session in _SESSIONS.values():
+    for session in (*_SESSIONS.values(), *_OTHERS):
         _close(session)

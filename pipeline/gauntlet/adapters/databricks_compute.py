@@ -12,6 +12,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
+from gauntlet.adapters.connect_sessions import close_at_exit
 from gauntlet.adapters.databricks_settings import DatabricksSettings, on_cluster
 from gauntlet.adapters.remote_target import send_package
 from gauntlet.core.errors import RequirementError
@@ -110,6 +111,7 @@ def open_session(settings: DatabricksSettings) -> SparkSession:
         from databricks.connect import DatabricksSession  # noqa: PLC0415 - not every target needs it
 
         session: Any = DatabricksSession.builder.sdkConfig(settings.config).getOrCreate()
+        close_at_exit(session)
         session.conf.set("spark.sql.session.timeZone", "UTC")
         send_package(session)
     except Exception as error:

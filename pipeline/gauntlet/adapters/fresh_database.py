@@ -16,6 +16,8 @@ from pathlib import Path
 
 from gauntlet.adapters.jars import cache_folder
 
+_FILLED_BY_MLFLOW = ("alembic_version", "workspaces")
+
 
 def copy_fresh_database(path: Path) -> bool:
     """Put an empty database where there is none, if one was kept; say whether there was none.
@@ -47,8 +49,21 @@ def keep_fresh_database(path: Path) -> None:
                 # MLflow makes its first experiment anew where there is none; this one names a folder of this run's.
                 copy.execute("DELETE FROM experiments")
                 copy.commit()
+                if _holds_rows(copy):  # another process has begun to work with it
+                    return
                 copy.execute("VACUUM")
             kept.replace(template)
+
+
+def _holds_rows(database: sqlite3.Connection) -> bool:
+    """Say whether there is a row in any table but those that MLflow fills itself."""
+    tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    counts = (
+        database.execute(f'SELECT COUNT(*) FROM "{name}"').fetchone()[0]  # noqa: S608 - names of MLflow's own tables
+        for name in tables
+        if name not in _FILLED_BY_MLFLOW
+    )
+    return any(counts)
 
 
 def _template() -> Path:
