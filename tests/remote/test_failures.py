@@ -70,3 +70,34 @@ def test_a_server_that_goes_in_the_middle_is_told_and_the_run_goes_on_when_it_is
             assert asked.connect_ex(("127.0.0.1", server.port)) != 0
     assert not [path for path in (stack.folder / "storage").iterdir() if path.name == "tmp"]
     assert stack_command("status", stack).code == 3
+
+
+@pytest.fixture(scope="module")
+def problems(tmp_path_factory):
+    """A folder with three problems, of which one has lost its table."""
+    folder = tmp_path_factory.mktemp("many")
+    (folder / "models").mkdir()
+    for name in ("first", "lost", "second"):
+        table = folder / f"{name}.csv"
+        make_churn().to_csv(table, index=False)
+        draft_problem(table, label="churned", name=name, output=folder / "models" / f"{name}.toml")
+    (folder / "lost.csv").unlink()
+    return folder
+
+
+def test_of_several_problems_in_one_run_one_fails_and_the_others_come_to_their_end(client, problems):
+    options = ("--problem", problems / "models", "--target", "remote", "--state", problems / "state", "--json")
+    done = client.run("run", "--until", "expectations", *options)
+    assert done.code == 2, done.err
+    first, lost, second = done.document["runs"]
+    assert [run["exit_code"] for run in (first, lost, second)] == [0, 2, 0]
+    assert "lost.csv" in lost["error"]
+    for run in (first, second):
+        assert run["stages"] == {"ingest": "ran", "expectations": "ran"}
+        assert run["expectations"]["failed"] == []
+    again = client.run("run", "--until", "expectations", *options)
+    assert [run.get("stages", {}) for run in again.document["runs"]] == [
+        {"ingest": "up to date", "expectations": "up to date"},
+        {},
+        {"ingest": "up to date", "expectations": "up to date"},
+    ]
