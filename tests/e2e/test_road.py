@@ -44,10 +44,10 @@ def honest(gauntlet, folder):
 
 
 @pytest.fixture(scope="module")
-def notebook(gauntlet, folder):
-    """The tutorial's protocol, in a state folder of its own; its slow gates search little, for others refuse it."""
+def notebook(gauntlet, tmp_path_factory):
+    """The tutorial's protocol, in a folder of its own; its slow gates search little, for others refuse it."""
     few = ("--set", "gates.reproducibility.trials=2")
-    return gauntlet("run", "--protocol", "notebook", *few, "--json", "--state", "notebook", folder=folder)
+    return gauntlet("run", "--protocol", "notebook", *few, "--json", folder=tmp_path_factory.mktemp("notebook"))
 
 
 def test_honest_run_ends_with_a_champion(honest, real_data):

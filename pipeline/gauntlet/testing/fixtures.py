@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -181,7 +182,9 @@ def frozen_test_rows(candidate: Candidate) -> Rows:
 def make_table(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., TableRef]]:
     """Make tables that are gone when the test is over: ``make_table(frame, name="rows")``.
 
-    Args of the function: a Spark or pandas frame, and the table's short name.
+    Args of the function: a Spark or pandas frame, and the table's short name. On target ``local`` they lie in a
+    temporary folder; on a server among the target's tables, under a name of their own, and where its catalog does not
+    know them an empty table is left behind.
 
     Example:
         ::
@@ -194,15 +197,20 @@ def make_table(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Calla
     from gauntlet.adapters.tables import DeltaTables  # noqa: PLC0415 - only where tables are made
 
     spark = request.getfixturevalue("gauntlet_spark")
-    names = request.getfixturevalue("gauntlet_target").names
-    tables = DeltaTables(root=tmp_path / "tables", names=names, spark=lambda: spark)
+    target: Target = request.getfixturevalue("gauntlet_target")
+    here = DeltaTables(root=tmp_path / "tables", names=target.names, spark=lambda: spark)
+    on_server = not target.spark_settings()
 
     def create(frame: DataFrame | pd.DataFrame, *, name: str = "rows") -> TableRef:
         rows = frame if hasattr(frame, "sparkSession") else spark.createDataFrame(frame)
-        return tables.write(name, rows)
+        return target.tables.write(f"{name}_{uuid.uuid4().hex[:12]}", rows) if on_server else here.write(name, rows)
 
     def remove(table: TableRef) -> None:
-        shutil.rmtree(tables.folder(table), ignore_errors=False)
+        if not on_server:
+            shutil.rmtree(here.folder(table), ignore_errors=False)
+            return
+        location = target.tables.location(table)
+        spark.sql(f"{'DELETE FROM' if location.startswith('delta.`') else 'DROP TABLE'} {location}")
 
     yield from factory(create, remove, name="tables")
 
