@@ -105,6 +105,11 @@ def importing_meanwhile() -> Iterator[None]:
         thread.join()
 
 
+def import_for_many() -> None:
+    """Import what nearly every session needs before several threads do: they might see a module half made."""
+    _import(("pyspark.sql", *_NEEDED_SOON))
+
+
 def _import(modules: Sequence[str]) -> None:
     for module in modules:
         # What is missing or broken is told where it is used.

@@ -20,6 +20,7 @@ from typing import Any
 
 from rich.markup import escape
 
+from gauntlet.adapters.spark import import_for_many
 from gauntlet.commands.opening import RoadOptions, Steps, run_folder_of
 from gauntlet.commands.road import planned, walked
 from gauntlet.core.errors import ExitCode, GauntletError, InputError
@@ -63,6 +64,8 @@ def run_many_roads(  # noqa: PLR0913 - one argument an option of the command
     """
     entries = _entries(options, problem_files(problems))
     at_once = 1 if dry_run else parallel or min(os.cpu_count() or 1, _MOST_AT_ONCE)
+    if at_once > 1:
+        import_for_many()
     interrupted = threading.Event()
 
     def ask(entry: _Entry) -> dict[str, Any]:
