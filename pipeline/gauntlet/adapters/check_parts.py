@@ -126,7 +126,7 @@ def count_of_values(name: str) -> tuple[str, Aggregate]:
     return f"values:{name}", Aggregate(F.count(column_of(name)), name)
 
 
-def count_unexpected_key(name: str) -> str:
+def unexpected_key(name: str) -> str:
     """Return the key of the number of rows that do not meet the expectation of this name."""
     return f"unexpected:{name}"
 

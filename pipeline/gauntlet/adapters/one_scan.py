@@ -22,8 +22,8 @@ from gauntlet.adapters.check_parts import (
     column_of,
     count_not_finite,
     count_of_values,
-    count_unexpected_key,
     is_floating,
+    unexpected_key,
 )
 from gauntlet.adapters.check_plan import columns_to_shift, planned_checks
 from gauntlet.adapters.suite_files import Expectation
@@ -178,7 +178,7 @@ def _implied(checks: Sequence[PlannedCheck], *, among: Iterable[str]) -> dict[st
     for check in checks:
         if has_finite_bounds(check.expectation):
             column = check.expectation.kwargs["column"]
-            implied[count_not_finite(column)[0]] = count_unexpected_key(check.expectation.name)
+            implied[count_not_finite(column)[0]] = unexpected_key(check.expectation.name)
     return {key: implied[key] for key in among if key in implied}
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gauntlet.adapters.check_parts import CheckResult, PlannedCheck, count_unexpected_key
+from gauntlet.adapters.check_parts import CheckResult, PlannedCheck, unexpected_key
 from gauntlet.adapters.one_scan import Repeats, Scan, example_values, repeated_rows, scanned, spark_refusals
 from gauntlet.adapters.suite_files import Expectation, Suite, find_suite, import_great_expectations, load_suite
 from gauntlet.adapters.suite_sentences import observed_sentence, raised_reason
@@ -104,7 +104,7 @@ def judged_checks(frame: DataFrame, scan: Scan, checks: Sequence[PlannedCheck]) 
         checks: Some of its checks.
     """
     repeats = _repeats(frame, checks)
-    numbers = {**scan.numbers, **{count_unexpected_key(name): found.rows for name, found in repeats.items()}}
+    numbers = {**scan.numbers, **{unexpected_key(name): found.rows for name, found in repeats.items()}}
     told = [check for check in checks if not check.repeats or check.expectation.name in repeats]
     results = {check.expectation.name: result for check in told if (result := check.judge(numbers)) is not None}
     failed = [check for check in told if (found := results.get(check.expectation.name)) and not found.success]

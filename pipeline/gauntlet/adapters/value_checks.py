@@ -17,8 +17,8 @@ from gauntlet.adapters.check_parts import (
     Numbers,
     PlannedCheck,
     count_of_values,
-    count_unexpected_key,
     count_where,
+    unexpected_key,
 )
 from gauntlet.adapters.known_expectations import is_number
 from gauntlet.adapters.suite_files import Expectation
@@ -90,7 +90,7 @@ def _meets(asked: Asked) -> PlannedCheck | None:
     unexpected = asked.column.isNotNull() & ~condition
     return PlannedCheck(
         expectation,
-        {values: counted, count_unexpected_key(expectation.name): count_where(unexpected, asked.name)},
+        {values: counted, unexpected_key(expectation.name): count_where(unexpected, asked.name)},
         lambda numbers: share_of_values(expectation, numbers),
         unexpected,
     )
@@ -105,7 +105,7 @@ def has_finite_bounds(expectation: Expectation) -> bool:
 
 def share_of_values(expectation: Expectation, numbers: Numbers) -> CheckResult:
     """Return the result of a check of the values that are there."""
-    rows, unexpected = numbers[ROWS], numbers[count_unexpected_key(expectation.name)]
+    rows, unexpected = numbers[ROWS], numbers[unexpected_key(expectation.name)]
     values = numbers[f"values:{expectation.kwargs['column']}"]
     holds = values == 0 or (float(values) - float(unexpected)) / float(values) >= expectation.kwargs.get("mostly", 1)
     among = unexpected / values * 100 if values else None
