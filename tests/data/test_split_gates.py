@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gauntlet.core.verdict import Status
+from gauntlet.gates import split_repeats
 from gauntlet.gates.split import GATES
 from gauntlet.gates.split_rows import with_rows
 from gauntlet.gates.split_saboteurs import SABOTEURS
@@ -16,6 +17,11 @@ pytestmark = pytest.mark.data
 
 NEAR = next(gate for gate in GATES if gate.name == "split::no_near_repeats_across_splits")
 ON_SPARK = {"test_rows_copied_into_train", "rounded_copies_in_train"}
+
+
+@pytest.fixture(autouse=True)
+def _every_number_of_rows_is_searched_on_spark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(split_repeats, "FEW_ROWS", 0)
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +52,20 @@ def test_rows_that_differ_between_spark_and_memory_are_an_error(sound: Candidate
     verdict = NEAR(sound.changed(splits=fewer))
     assert verdict.status is Status.CONFIG_ERROR
     assert "100 rows on Spark and 3000 in memory" in verdict.sentence
+
+
+def test_few_rows_are_searched_in_memory(sound: Candidate, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    watched = sound.changed(splits=replace(sound.splits, spark=lambda: asked.append("asked") or sound.splits.spark()))  # type: ignore[misc,func-returns-value]
+    on_spark = NEAR(watched)
+    assert asked
+    asked.clear()
+    monkeypatch.setattr(split_repeats, "FEW_ROWS", len(sound.splits.frame))
+    assert NEAR(watched) == on_spark
+    assert not asked
+    monkeypatch.setattr(split_repeats, "FEW_ROWS", len(sound.splits.frame) - 1)
+    assert NEAR(watched) == on_spark
+    assert asked
 
 
 @pytest.mark.parametrize("saboteur", SABOTEURS, ids=lambda saboteur: saboteur.name)

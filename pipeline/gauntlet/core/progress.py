@@ -11,7 +11,7 @@ class Task(Protocol):
     """One piece of long work under way."""
 
     def advance(self, steps: int = 1, *, note: str = "") -> None:
-        """Say that some steps are done, with a short note such as the best value so far."""
+        """Say that some steps are done, with a short note such as the best value so far; any thread may say it."""
 
 
 class Progress(Protocol):

@@ -99,6 +99,7 @@ def readback_equal(candidate: Candidate) -> Verdict:
     "artefact::latency_within_budget",
     bounds=("gates.artefact.maximum_milliseconds",),
     needs=("artefact", "splits"),
+    turn="alone",
     remedy="Look for what the packed code does at every call instead of once in load_context; else fit fewer trees, or "
     "raise gates.artefact.maximum_milliseconds.",
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +24,7 @@ from gauntlet.gates import (
     split_saboteurs,
 )
 from gauntlet.gates.expectations import expectation_gates, expectation_saboteurs
-from gauntlet.gates.gate import Gate, Saboteur
+from gauntlet.gates.gate import Gate, Saboteur, Turn
 from gauntlet.stages.candidate import Candidate
 
 if TYPE_CHECKING:
@@ -75,10 +77,21 @@ class AllGates:
 
 
 def judged(candidate: Candidate, gates: Sequence[Gate], *, progress: Progress) -> tuple[Verdict, ...]:
-    """Return the verdicts of some gates, in their order."""
-    verdicts: list[Verdict] = []
+    """Return the verdicts of some gates, in their order; two gates are asked at a time (see ``Gate.turn``)."""
+    by_turn: dict[Turn, list[Gate]] = defaultdict(list)
+    for gate in gates:
+        by_turn[gate.turn].append(gate)
+    verdicts: dict[str, Verdict] = {}
     with progress.task("asking the gates", total=len(gates)) as task:
-        for gate in gates:
-            verdicts.append(gate(candidate))
-            task.advance(note=gate.name)
-    return tuple(verdicts)
+
+        def ask(asked: Sequence[Gate]) -> None:
+            for gate in asked:
+                verdicts[gate.name] = gate(candidate)
+                task.advance(note=gate.name)
+
+        with ThreadPoolExecutor(1, thread_name_prefix="gates") as pool:
+            beside = pool.submit(ask, by_turn["beside"])
+            ask(by_turn["in turn"])
+            beside.result()
+        ask(by_turn["alone"])
+    return tuple(verdicts[gate.name] for gate in gates)

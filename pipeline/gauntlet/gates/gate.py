@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from gauntlet.core.problem import Problem
 from gauntlet.core.verdict import Verdict, evaluated
@@ -17,6 +18,7 @@ from gauntlet.stages.candidate import Candidate
 
 GateFunction = Callable[[Candidate], Verdict]
 SabotageFunction = Callable[[Candidate], Candidate]
+Turn = Literal["in turn", "beside", "alone"]
 
 
 def _always(_problem: Problem) -> bool:
@@ -36,6 +38,9 @@ class Gate:
         needs: The parts of a candidate that it cannot do without.
         slow: Whether it fits models again; such gates form the group ``slow``.
         applies: Whether a problem has what it guards.
+        turn: When it is asked of a whole judgement. ``in turn``: one after another. ``beside``: at the same time, in a
+            second thread, one after another too; for what computes in this process and does not need MLflow.
+            ``alone``: after all others; for what watches the whole process, or measures time.
     """
 
     name: str
@@ -46,6 +51,7 @@ class Gate:
     needs: frozenset[str] = frozenset()
     slow: bool = False
     applies: Callable[[Problem], bool] = _always
+    turn: Turn = "in turn"
 
     def __call__(self, candidate: Candidate) -> Verdict:
         """Return the gate's verdict on a candidate; whatever goes wrong in it is CONFIG_ERROR."""
@@ -60,6 +66,7 @@ def gate(  # noqa: PLR0913 - what a gate is documented by, each by name
     needs: tuple[str, ...] = (),
     slow: bool = False,
     applies: Callable[[Problem], bool] = _always,
+    turn: Turn = "in turn",
 ) -> Callable[[GateFunction], Gate]:
     """Make a gate of a function; its docstring says what it guards.
 
@@ -70,13 +77,14 @@ def gate(  # noqa: PLR0913 - what a gate is documented by, each by name
         needs: The parts of a candidate that it cannot do without.
         slow: Whether it fits models again.
         applies: Whether a problem has what it guards.
+        turn: When it is asked of a whole judgement, see ``Gate``.
     """
 
     def made(function: GateFunction) -> Gate:
         guards = inspect.getdoc(function) or ""
         if not guards:
             raise ValueError(f"{name}: a gate's function needs a docstring that says what it guards")
-        return Gate(name, function, guards, remedy, bounds, frozenset(needs), slow, applies)
+        return Gate(name, function, guards, remedy, bounds, frozenset(needs), slow, applies, turn)
 
     return made
 

@@ -127,6 +127,7 @@ def _brier_saved(test: Answered, constant: float, confidence: float) -> tuple[fl
     bounds=("gates.model.shuffles",),
     needs=("splits", "trainer"),
     slow=True,
+    turn="beside",
     remedy="Fitting sees true labels where it was given shuffled ones: look for a feature, an encoding, a selection of "
     "features or a cache that was made from labels before the rows were divided.",
 )

@@ -44,6 +44,7 @@ SEED_LUCK = "reproducibility::seed_luck"
     CODE,
     bounds=("gates.reproducibility.code",),
     needs=("code",),
+    turn="beside",
     remedy="Hand a numpy Generator to whatever draws, made of a seed (numpy.random.default_rng(seed)), and give "
     "libraries integers drawn from it (random_state=int(generator.integers(2**31))).",
 )
@@ -76,6 +77,7 @@ def no_global_randomness_in_code(candidate: Candidate) -> Verdict:
     bounds=("gates.reproducibility.code",),
     needs=("trainer", "splits", "code"),
     slow=True,
+    turn="alone",
     remedy="The sentence names the line that draws: hand a numpy Generator to it, made of a seed.",
 )
 def no_global_randomness_at_run_time(candidate: Candidate) -> Verdict:
@@ -109,6 +111,7 @@ def no_global_randomness_at_run_time(candidate: Candidate) -> Verdict:
     SAME_SEED,
     needs=("trainer", "splits", "models"),
     slow=True,
+    turn="beside",
     remedy="Look for what changes between two fits: a generator that is not made anew, a clock, the order of a set, "
     "threads that add numbers up in any order. Give every fit its own generator, made of the seed.",
 )
@@ -195,6 +198,7 @@ def workers_change_nothing(candidate: Candidate) -> Verdict:
     ROW_ORDER,
     needs=("trainer", "splits"),
     slow=True,
+    turn="beside",
     remedy="Bring rows into an order of their own, by row_id, before anything is drawn, dealt or added up: Spark hands "
     "them out in any order.",
 )
@@ -232,6 +236,7 @@ def row_order_changes_nothing(candidate: Candidate) -> Verdict:
     bounds=("gates.reproducibility.seeds", "gates.reproducibility.maximum_seed_spread"),
     needs=("trainer", "splits", "models"),
     slow=True,
+    turn="beside",
     remedy="The score hangs on the seed, so it says little of the next fit: take more trees or a smaller learning "
     "rate, or bring more rows. Do not look for a better seed.",
 )

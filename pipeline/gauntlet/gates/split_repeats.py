@@ -18,6 +18,9 @@ NO_REPEATS = "split::no_repeats_across_splits"
 NO_NEAR_REPEATS = "split::no_near_repeats_across_splits"
 GROUPS_KEPT = "split::groups_kept_together"
 
+# As many are searched in memory within about a second; Spark needs several for any number.
+FEW_ROWS = 20_000
+
 
 def _wants_near_repeats(problem: Problem) -> bool:
     return problem.split.near_repeats
@@ -69,7 +72,7 @@ def no_near_repeats_across_splits(candidate: Candidate) -> Verdict:
 
     A column's unit is its ``resolution``; numbers without one may differ by ``relative_tolerance``; whole numbers,
     texts and booleans must be equal, and missing values equal each other. The answer is that of comparing all pairs,
-    found on Spark by a join on shifted grids (where there is Spark), else in memory by a tree. Where rows lie so dense
+    found in memory by a tree, and of many rows on Spark by a join on shifted grids. Where rows lie so dense
     that more than ``maximum_compared_pairs`` would have to be compared, it is INCONCLUSIVE.
     """
     frame, rules = judged_rows(candidate), candidate.problem.gates.split
@@ -92,7 +95,7 @@ def no_near_repeats_across_splits(candidate: Candidate) -> Verdict:
 def _near_repeats(candidate: Candidate, frame: pd.DataFrame) -> grouping.NearRepeats:
     problem, spark_rows = candidate.problem, candidate.splits.spark
     tolerance, most = problem.gates.split.relative_tolerance, problem.gates.split.maximum_compared_pairs
-    if spark_rows is None:
+    if spark_rows is None or len(frame) <= FEW_ROWS:
         return grouping.near_repeats_across(
             frame, columns=problem.features, relative_tolerance=tolerance, most_compared=most
         )
