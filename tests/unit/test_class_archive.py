@@ -129,6 +129,7 @@ def test_a_recording_session_does_not_use_the_archive_that_it_writes(jars, recor
 
 
 @pytest.mark.parametrize(("data_bytes", "quick"), [(0, True), (10_000_000, True), (1_000_000_000, False)])
-def test_java_compiles_thoroughly_only_for_much_data(jars, tmp_path, data_bytes, quick):
+def test_java_compiles_thoroughly_and_spark_whole_queries_only_for_much_data(jars, tmp_path, data_bytes, quick):
     settings = local_settings(jars=jars, warehouse=tmp_path, data_bytes=data_bytes)
     assert ("-XX:TieredStopAtLevel=1" in settings["spark.driver.extraJavaOptions"].split()) == quick
+    assert settings.get("spark.sql.codegen.wholeStage", "true") == ("false" if quick else "true")

@@ -25,7 +25,10 @@ _JAVA_OPTIONS = "-XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC"
 _QUICK_COMPILER = "-XX:TieredStopAtLevel=1"
 _SMALL_DATA_BYTES = 32 << 20
 DAEMON_SETTING = "spark.python.daemon.module"
-_NEEDED_SOON = ("pandas", "pyarrow", "mlflow.pyfunc", "sklearn.ensemble", "scipy.stats", "xgboost", "skops.io")
+STAGE_CODE_SETTING = "spark.sql.codegen.wholeStage"
+NEEDED_SOON = ("pandas", "pyarrow", "mlflow.pyfunc", "sklearn.ensemble", "scipy.stats", "xgboost", "skops.io")
+# By the stages after the first one, which waits for Spark most of its time.
+NEEDED_LATER = ("mlflow.store.tracking.sqlalchemy_store", "seaborn", "hyperopt.tpe")
 
 
 def local_settings(
@@ -46,8 +49,8 @@ def local_settings(
         data_bytes: How much data the session is known to have to read; Java compiles for much data in another way.
     """
     sharing = sharing_options(jars) if options is None else options
-    compiler = _QUICK_COMPILER if data_bytes <= _SMALL_DATA_BYTES else ""
-    java = " ".join(option for option in (compiler, _JAVA_OPTIONS, sharing) if option)
+    small = data_bytes <= _SMALL_DATA_BYTES
+    java = " ".join(option for option in (_QUICK_COMPILER if small else "", _JAVA_OPTIONS, sharing) if option)
     settings = {
         "spark.master": f"local[{workers or '*'}]",
         "spark.app.name": "gauntlet",
@@ -71,6 +74,10 @@ def local_settings(
         "spark.sql.warehouse.dir": str(warehouse),
         "spark.sql.catalogImplementation": "in-memory",
     }
+    if small:
+        # Spark would generate and compile code for each query as a whole, which takes longer than it saves; each
+        # query's expressions are compiled all the same.
+        settings[STAGE_CODE_SETTING] = "false"
     if sys.platform == "linux":  # elsewhere a fork after such imports is not known to be safe
         settings[DAEMON_SETTING] = "gauntlet.adapters.worker_daemon"
     if jars:
@@ -92,12 +99,15 @@ def use_this_python() -> None:
 
 
 @contextmanager
-def importing_meanwhile() -> Iterator[None]:
-    """Import what nearly every session needs soon while the block waits for Spark's JVM.
+def importing_meanwhile(modules: Sequence[str]) -> Iterator[None]:
+    """Import what will be needed soon while the block waits for Spark.
 
     The block ends when the imports have: two threads that import the same modules at once may see them half made.
+
+    Args:
+        modules: Their names; what is missing or broken among them is told where it is used.
     """
-    thread = threading.Thread(target=_import, args=(_NEEDED_SOON,), name="imports")
+    thread = threading.Thread(target=_import, args=(modules,), name="imports")
     thread.start()
     try:
         yield
@@ -107,7 +117,7 @@ def importing_meanwhile() -> Iterator[None]:
 
 def import_for_many() -> None:
     """Import what nearly every session needs before several threads do: they might see a module half made."""
-    _import(("pyspark.sql", *_NEEDED_SOON))
+    _import(("pyspark.sql", *NEEDED_SOON, *NEEDED_LATER))
 
 
 def _import(modules: Sequence[str]) -> None:
@@ -131,7 +141,7 @@ def open_local_session(settings: dict[str, str]) -> SparkSession:
     builder = SparkSession.builder
     for name, value in settings.items():
         builder = builder.config(name, value)
-    with importing_meanwhile():
+    with importing_meanwhile(NEEDED_SOON):
         session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session

@@ -20,7 +20,7 @@ from pathlib import Path
 from gauntlet.adapters.fresh_database import copy_fresh_database
 from gauntlet.adapters.jars import delta_jars
 from gauntlet.adapters.java import java_program
-from gauntlet.adapters.spark import DAEMON_SETTING, local_settings
+from gauntlet.adapters.spark import DAEMON_SETTING, STAGE_CODE_SETTING, local_settings
 from gauntlet.adapters.stack_database import with_driver
 from gauntlet.core.errors import RequirementError
 
@@ -154,6 +154,8 @@ class SparkServer:
         memory = settings.pop("spark.driver.memory")
         # Its workers need no Gauntlet but the one that a session sends them.
         settings.pop(DAEMON_SETTING, None)
+        # It lives long, for tables of any size.
+        settings.pop(STAGE_CODE_SETTING, None)
         settings |= {
             "spark.driver.extraJavaOptions": f"{java} -Djava.io.tmpdir={self.storage.temporary}",
             "spark.local.dir": str(self.storage.temporary),

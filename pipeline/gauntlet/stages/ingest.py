@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -12,6 +13,7 @@ from pyspark.sql import functions as F  # noqa: N812 - pyspark's own convention
 from gauntlet.adapters.jars import cache_folder
 from gauntlet.adapters.origins import Fetched, fetch
 from gauntlet.adapters.source_frames import source_texts
+from gauntlet.adapters.spark import NEEDED_LATER, importing_meanwhile
 from gauntlet.adapters.typed_rows import content_digest, label_expression, typed_from_columns, typed_rows
 from gauntlet.core.errors import DataError
 from gauntlet.core.grouping import columns_of_split
@@ -66,15 +68,18 @@ def ingest(context: StageContext, *, fetched: Fetched | None = None) -> IngestRe
             spark=context.target.spark,
         )
     rows = _typed(context, fetched)
-    counts = _count(rows, context.problem)
-    _require_few_bad(rows, counts, context.problem)
-    _require_learnable(counts, context.problem)
-    placed = _placed(rows, counts)
-    quarantine = _write_quarantine(context, placed) if counts.bad else None
-    raw = _write_raw(context, placed, synthetic=fetched.source.synthetic)
+    with importing_meanwhile(NEEDED_LATER):
+        counts = _count(rows, context.problem)
+        _require_few_bad(rows, counts, context.problem)
+        _require_learnable(counts, context.problem)
+        placed = _placed(rows, counts)
+        quarantine = _write_quarantine(context, placed) if counts.bad else None
+        raw = _write_raw(context, placed, synthetic=fetched.source.synthetic)
     if raw.rows != counts.rows:
         raise DataError(f"raw: {raw.rows} rows were written for {counts.rows} good ones; the data changed while read")
-    curated = _write_curated(context, raw)
+    with ThreadPoolExecutor(1, thread_name_prefix="ingest") as pool:
+        repeats = pool.submit(_repeats, context, raw)
+        curated = _write_curated(context, raw)
     return IngestResult(
         source=fetched.source,
         raw=raw,
@@ -82,7 +87,7 @@ def ingest(context: StageContext, *, fetched: Fetched | None = None) -> IngestRe
         quarantine=quarantine,
         rows=counts.rows,
         bad_rows=counts.bad,
-        duplicate_rows=_repeats(context, raw),
+        duplicate_rows=repeats.result(),
         positives=counts.positives,
     )
 

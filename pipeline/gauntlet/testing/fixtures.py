@@ -116,7 +116,7 @@ def gauntlet_spark(request: pytest.FixtureRequest) -> SparkSession:
     """
     from pytest_spark.config import SparkConfigBuilder  # noqa: PLC0415 - only where Spark is used
 
-    from gauntlet.adapters.spark import importing_meanwhile  # noqa: PLC0415 - only where Spark is used
+    from gauntlet.adapters.spark import NEEDED_SOON, importing_meanwhile  # noqa: PLC0415 - only where Spark is used
 
     target: Target = _road(request).target
     settings = target.spark_settings()
@@ -125,7 +125,7 @@ def gauntlet_spark(request: pytest.FixtureRequest) -> SparkSession:
     conf = SparkConfigBuilder().get()
     for name, value in settings.items():
         conf.set(name, value)
-    with importing_meanwhile():
+    with importing_meanwhile(NEEDED_SOON):
         session: SparkSession = request.getfixturevalue("spark_session")
     session.sparkContext.setLogLevel("ERROR")
     return session
