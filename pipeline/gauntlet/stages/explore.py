@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -23,6 +25,21 @@ HEAD_ROWS = 10
 DRAWN_ROWS = 50_000
 
 
+@dataclass(frozen=True)
+class _Counts:
+    """What is counted of all rows.
+
+    Attributes:
+        rows: The rows, by source.
+        nulls: The missing values, by column.
+        repeats: The rows that repeat an earlier one on every column, by source.
+    """
+
+    rows: dict[str, int]
+    nulls: dict[str, int]
+    repeats: dict[str, int]
+
+
 def explore(
     context: StageContext,
     *,
@@ -37,25 +54,25 @@ def explore(
         expectations: Asked for so that nobody looks at figures of data before it was checked.
     """
     raw = context.target.tables.read(ingest.raw)
-    names = [column.name for column in context.problem.columns]
-    sizes, nulls = _counts(raw, context.problem)
-    repeats = _repeats_by_source(raw, context.problem)
     sample = _sample(context, raw, ingest)
     folder = context.folder / "figures"
     # A killed try may have left some of the figures, of a problem that had more of them.
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     made = []
-    with context.progress.task("figures", total=6) as task:
-        for name, title, drawing in _drawings(context.problem, sample, nulls=nulls, repeats=repeats, sizes=sizes):
+    # Spark counts while the first figures are drawn.
+    with ThreadPoolExecutor(1, thread_name_prefix="explore") as pool, context.progress.task("figures", total=6) as task:
+        counting = pool.submit(_counts, raw, context.problem)
+        looking = pool.submit(_head, raw, context.problem)
+        for name, title, drawing in _drawings(context.problem, sample, counting):
             path = folder / f"{name}.svg"
             figures.save(drawing, path, title=title)
             made.append(Figure(name=name, title=title, file=context.state.file_ref(path)))
             task.advance(note=title)
     return ExploreResult(
         figures=tuple(made),
-        head=_head(raw, context.problem, names),
-        null_counts=nulls,
+        head=looking.result(),
+        null_counts=counting.result().nulls,
         duplicate_rows=ingest.duplicate_rows,
         run_id=_logged(context, ingest),
         not_checked=_not_checked(sample),
@@ -71,7 +88,7 @@ def _logged(context: StageContext, ingest: IngestResult) -> str:
 
 
 def _drawings(
-    problem: Problem, sample: figures.Sample, *, nulls: dict[str, int], repeats: dict[str, int], sizes: dict[str, int]
+    problem: Problem, sample: figures.Sample, counting: Future[_Counts]
 ) -> Iterator[tuple[str, str, Drawing]]:
     label = problem.column(problem.label.column)
     numbers = [column for column in problem.features if column.kind in ("number", "integer")]
@@ -84,17 +101,19 @@ def _drawings(
         yield "levels", "Levels of text and boolean features by label", figures.level_bars(sample, levels)
     if correlated:
         yield "correlation", "Correlation of features and label (Pearson)", figures.correlation(sample, correlated)
-    if any(nulls.values()):
-        missing = {name: count for name, count in nulls.items() if count}
+    counts = counting.result()
+    if any(counts.nulls.values()):
+        missing = {name: count for name, count in counts.nulls.items() if count}
         shares = {name: count / sample.total for name, count in missing.items()}
         yield "missing", "Missing values", figures.share_bars(shares, missing, axis="share of rows without a value")
-    shares = {name: repeats[name] / sizes[name] if sizes[name] else 0.0 for name in repeats}
+    repeats = counts.repeats
+    shares = {name: repeats[name] / counts.rows[name] if counts.rows[name] else 0.0 for name in repeats}
     title = "Rows that repeat an earlier row exactly, by source"
     yield "repeats", title, figures.share_bars(shares, repeats, axis="share of the source's rows")
 
 
-def _counts(raw: DataFrame, problem: Problem) -> tuple[dict[str, int], dict[str, int]]:
-    """Return the number of rows by source, and of missing values by column; NaN counts as missing."""
+def _counts(raw: DataFrame, problem: Problem) -> _Counts:
+    """Count rows, missing values and repeats; NaN counts as missing."""
     from pyspark.sql import functions as F  # noqa: N812, PLC0415 - pyspark's convention; imported where Spark is
 
     def missing(column: Column) -> SparkColumn:
@@ -106,7 +125,8 @@ def _counts(raw: DataFrame, problem: Problem) -> tuple[dict[str, int], dict[str,
     counted = raw.groupBy("source").agg(F.count(F.lit(1)).alias("rows"), *sums).collect()
     sizes = {row["source"]: int(row["rows"]) for row in counted}
     nulls = {c.name: sum(int(row[f"missing_{c.name}"] or 0) for row in counted) for c in problem.columns}
-    return {source.name: sizes.get(source.name, 0) for source in problem.sources}, nulls
+    rows = {source.name: sizes.get(source.name, 0) for source in problem.sources}
+    return _Counts(rows, nulls, _repeats_by_source(raw, problem))
 
 
 def _repeats_by_source(raw: DataFrame, problem: Problem) -> dict[str, int]:
@@ -148,7 +168,8 @@ def _sample(context: StageContext, raw: DataFrame, ingest: IngestResult) -> figu
     return figures.Sample(frame=frame, total=ingest.rows, classes=("others", problem.label.positive))
 
 
-def _head(raw: DataFrame, problem: Problem, names: list[str]) -> tuple[dict[str, Any], ...]:
+def _head(raw: DataFrame, problem: Problem) -> tuple[dict[str, Any], ...]:
+    names = [column.name for column in problem.columns]
     first = raw.orderBy(_position(problem), "source_row").select("source", *names).limit(HEAD_ROWS).collect()
     return tuple({name: _plain(value) for name, value in row.asDict().items()} for row in first)
 
