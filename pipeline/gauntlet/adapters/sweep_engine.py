@@ -108,6 +108,20 @@ class SparkRunner:
         return [TrialResult.from_json(row["result"]) for row in rows]
 
 
+def wake_workers(spark: SparkSession) -> None:
+    """Have Spark start its Python workers beside other work; the first start in a session takes seconds.
+
+    Args:
+        spark: The session.
+    """
+
+    def wake() -> None:
+        with suppress(Exception):  # what is wrong is told where they are needed
+            spark.range(0, 1, 1, 1).mapInPandas(lambda frames: frames, "id bigint").collect()
+
+    threading.Thread(target=wake, name="wake workers", daemon=True).start()
+
+
 @dataclass(frozen=True)
 class SweepPlan:
     """How a sweep's trials are put to work; it decides how long the sweep takes, and nothing else.

@@ -10,6 +10,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import train_test_split
 
 from gauntlet.adapters.model_files import save_forest
+from gauntlet.adapters.sweep_engine import wake_workers
 from gauntlet.core.encoding import Encoding, encode, learn_encoding
 from gauntlet.core.problem import NotebookSplit
 from gauntlet.core.results import BaselineResult, FileRef, ModelRecord, SplitResult
@@ -26,6 +27,8 @@ REFERENCE_FOREST = "reference_forest"
 def baseline(context: StageContext, *, split: SplitResult) -> BaselineResult:
     """Fit the tutorial's small forest and a large one, and judge both on the split that models are chosen on."""
     rule = context.problem.baseline
+    # For the sweep; the forests are fitted in this process.
+    wake_workers(context.target.spark())
     forests = _Forests.prepare(context, split)
     records: list[ModelRecord] = []
     with context.progress.task("fitting forests", total=2) as task:
