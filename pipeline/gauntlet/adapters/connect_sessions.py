@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-_TOKEN_VARIABLE = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # noqa: S105 - the name of a variable
+TOKEN_VARIABLE = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # noqa: S105 - the name of a variable
 _SESSIONS: dict[tuple[str, str | None], SparkSession] = {}
 _OTHERS: list[Any] = []
 _LOCK = threading.Lock()
@@ -32,7 +32,7 @@ def shared_session(address: str, *, prepare: Callable[[SparkSession], None]) -> 
     """
     from pyspark.sql import SparkSession  # noqa: PLC0415 - takes a while to import
 
-    key = (address, os.environ.get(_TOKEN_VARIABLE))
+    key = (address, os.environ.get(TOKEN_VARIABLE))
     with _LOCK:
         found = _SESSIONS.get(key)
         if found is not None and _is_known(found):

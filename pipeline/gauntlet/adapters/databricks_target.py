@@ -103,6 +103,11 @@ class DatabricksTarget:
         """What a workspace does not let anybody see."""
         return ("The bytes of the tables' files, which Unity Catalog keeps to itself: their rows are compared.",)
 
+    @property
+    def starts_spark(self) -> bool:
+        """Say that Spark runs elsewhere."""
+        return False
+
     def spark_settings(self) -> dict[str, str]:
         """Return nothing: the session is not started here."""
         return {}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gauntlet.adapters.origin_files import size_of
 from gauntlet.core.state import State
 
 
@@ -50,10 +51,10 @@ def superseded(state: State) -> tuple[Garbage, ...]:
         complete = (folder / "result.json").exists()
         # A stage that is not complete may be a sweep's journal, which the next run goes on from.
         if complete and (folder.parent.name, folder.name) not in keys:
-            found.append(Garbage(folder, _size(folder), "a result that a newer one replaced"))
+            found.append(Garbage(folder, size_of(folder), "a result that a newer one replaced"))
     for folder in sorted(state.runs.glob("*")):
         if folder not in kept_runs:
-            found.append(Garbage(folder, _size(folder), "log of an older run that promoted nothing"))
+            found.append(Garbage(folder, size_of(folder), "log of an older run that promoted nothing"))
     return tuple(found)
 
 
@@ -76,7 +77,3 @@ def _read(path: Path) -> Iterator[dict[str, Any]]:
 
 def _promoted(document: dict[str, Any]) -> bool:
     return document.get("champion") is not None and document.get("stages", {}).get("promote") == "ran"
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

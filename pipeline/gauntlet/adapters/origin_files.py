@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -41,11 +42,11 @@ def _checked(path: Path, source: Source, *, name: str) -> str:
 
 
 def size_of(path: Path) -> int:
-    """Return the bytes of a file, or of all files in a folder; 0 where there is nothing to read."""
+    """Return the bytes of a file, or of all files in a folder; what cannot be read, or vanishes meanwhile, has none."""
+    if path.is_dir():  # os.walk passes over folders that vanish or must not be read
+        return sum(size_of(Path(folder, name)) for folder, _, names in os.walk(path) for name in names)
     try:
-        if not path.is_dir():
-            return path.stat().st_size
-        return sum(inner.stat().st_size for inner in path.rglob("*") if inner.is_file())
+        return path.stat().st_size
     except OSError:
         return 0
 

@@ -103,6 +103,11 @@ class RemoteTarget:
         """What the servers cannot show."""
         return self.settings.not_checked
 
+    @property
+    def starts_spark(self) -> bool:
+        """Say that Spark runs elsewhere."""
+        return False
+
     def spark_settings(self) -> dict[str, str]:
         """Return nothing: the session is not started here."""
         return {}

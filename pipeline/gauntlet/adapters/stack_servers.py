@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gauntlet.adapters.connect_sessions import TOKEN_VARIABLE
 from gauntlet.adapters.fresh_database import copy_fresh_database
 from gauntlet.adapters.jars import delta_jars
 from gauntlet.adapters.java import java_program
@@ -176,7 +177,7 @@ class SparkServer:
         return self.storage.environment() | {
             "SPARK_HOME": str(Path(pyspark.__file__).parent),
             "PYSPARK_PYTHON": sys.executable,
-            "SPARK_CONNECT_AUTHENTICATE_TOKEN": self.secrets.token,
+            TOKEN_VARIABLE: self.secrets.token,
         }
 
     def is_ready(self, port: int) -> bool:
@@ -296,5 +297,5 @@ def credentials(secrets: Secrets) -> Mapping[str, str]:
     return {
         "MLFLOW_TRACKING_USERNAME": ADMINISTRATOR,
         "MLFLOW_TRACKING_PASSWORD": secrets.password,
-        "SPARK_CONNECT_AUTHENTICATE_TOKEN": secrets.token,
+        TOKEN_VARIABLE: secrets.token,
     }

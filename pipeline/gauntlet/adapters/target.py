@@ -56,11 +56,15 @@ class Target(Protocol):
     def not_checked(self) -> tuple[str, ...]:
         """What cannot be checked there, one sentence each."""
 
+    @property
+    def starts_spark(self) -> bool:
+        """Whether its Spark session is started in this process; else a server's is asked."""
+
     def spark(self) -> SparkSession:
         """Return its Spark session, started at the first call."""
 
     def spark_settings(self) -> dict[str, str]:
-        """Return the settings that its session is started with."""
+        """Return the settings that its session is started with, where it is started here."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,11 @@ class LocalTarget:
     def names(self) -> Names:
         """What things are called here."""
         return self.problem.names["local"]
+
+    @property
+    def starts_spark(self) -> bool:
+        """Say that Spark runs in this process."""
+        return True
 
     def spark(self) -> SparkSession:
         """Return the local session."""

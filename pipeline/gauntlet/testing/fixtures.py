@@ -119,11 +119,10 @@ def gauntlet_spark(request: pytest.FixtureRequest) -> SparkSession:
     from gauntlet.adapters.spark import NEEDED_SOON, importing_meanwhile  # noqa: PLC0415 - only where Spark is used
 
     target: Target = _road(request).target
-    settings = target.spark_settings()
-    if not settings:  # a server's session, which is not started here
+    if not target.starts_spark:
         return target.spark()
     conf = SparkConfigBuilder().get()
-    for name, value in settings.items():
+    for name, value in target.spark_settings().items():
         conf.set(name, value)
     with importing_meanwhile(NEEDED_SOON):
         session: SparkSession = request.getfixturevalue("spark_session")
@@ -199,14 +198,15 @@ def make_table(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Calla
     spark = request.getfixturevalue("gauntlet_spark")
     target: Target = request.getfixturevalue("gauntlet_target")
     here = DeltaTables(root=tmp_path / "tables", names=target.names, spark=lambda: spark)
-    on_server = not target.spark_settings()
 
     def create(frame: DataFrame | pd.DataFrame, *, name: str = "rows") -> TableRef:
         rows = frame if hasattr(frame, "sparkSession") else spark.createDataFrame(frame)
-        return target.tables.write(f"{name}_{uuid.uuid4().hex[:12]}", rows) if on_server else here.write(name, rows)
+        if target.starts_spark:
+            return here.write(name, rows)
+        return target.tables.write(f"{name}_{uuid.uuid4().hex[:12]}", rows)
 
     def remove(table: TableRef) -> None:
-        if not on_server:
+        if target.starts_spark:
             shutil.rmtree(here.folder(table), ignore_errors=False)
             return
         location = target.tables.location(table)
