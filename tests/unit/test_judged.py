@@ -63,17 +63,21 @@ def test_a_gate_beside_the_others_is_asked_at_the_same_time():
 
 
 def test_gates_in_one_turn_are_asked_one_after_another():
-    under_way = {turn: threading.Lock() for turn in ("in turn", "beside")}
+    threads = {turn: set() for turn in ("in turn", "beside")}
+    under_way = {turn: threading.Lock() for turn in threads}
 
     def alone_in(turn):
         def act():
             assert under_way[turn].acquire(blocking=False)
+            threads[turn].add(threading.get_ident())
             under_way[turn].release()
 
         return act
 
-    gates = [_gate(f"{turn} {n}", turn=turn, act=alone_in(turn)) for n in range(20) for turn in under_way]
+    gates = [_gate(f"{turn} {n}", turn=turn, act=alone_in(turn)) for n in range(20) for turn in threads]
     assert {verdict.status for verdict in _ask(*gates)} == {Status.PASS}
+    (first,), (second,) = threads.values()  # each turn has one thread
+    assert first != second
 
 
 def test_a_gate_that_is_asked_alone_finds_all_others_done():

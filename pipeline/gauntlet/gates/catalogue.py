@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -78,20 +77,17 @@ class AllGates:
 
 def judged(candidate: Candidate, gates: Sequence[Gate], *, progress: Progress) -> tuple[Verdict, ...]:
     """Return the verdicts of some gates, in their order; two gates are asked at a time (see ``Gate.turn``)."""
-    by_turn: dict[Turn, list[Gate]] = defaultdict(list)
-    for gate in gates:
-        by_turn[gate.turn].append(gate)
     verdicts: dict[str, Verdict] = {}
     with progress.task("asking the gates", total=len(gates)) as task:
 
-        def ask(asked: Sequence[Gate]) -> None:
-            for gate in asked:
+        def ask(turn: Turn) -> None:
+            for gate in (gate for gate in gates if gate.turn == turn):
                 verdicts[gate.name] = gate(candidate)
                 task.advance(note=gate.name)
 
         with ThreadPoolExecutor(1, thread_name_prefix="gates") as pool:
-            beside = pool.submit(ask, by_turn["beside"])
-            ask(by_turn["in turn"])
+            beside = pool.submit(ask, "beside")
+            ask("in turn")
             beside.result()
-        ask(by_turn["alone"])
+        ask("alone")
     return tuple(verdicts[gate.name] for gate in gates)
