@@ -12,7 +12,7 @@ import pytest
 from pytest_spark.config import SparkConfigBuilder
 
 from gauntlet.adapters.jars import delta_jars
-from gauntlet.adapters.spark import NEEDED_SOON, importing_meanwhile, local_settings, use_this_python
+from gauntlet.adapters.spark import importing_meanwhile, local_settings, use_this_python
 from gauntlet.adapters.target import Target
 from gauntlet.core.errors import GauntletError
 from gauntlet.core.problem import Problem
@@ -79,7 +79,7 @@ def spark(
     conf = SparkConfigBuilder().get()
     for name, value in settings.items():
         conf.set(name, value)
-    with importing_meanwhile(NEEDED_SOON):
+    with importing_meanwhile():
         session = request.getfixturevalue("spark_session")
     session.sparkContext.setLogLevel("ERROR")
     return session

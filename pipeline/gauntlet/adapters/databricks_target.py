@@ -104,12 +104,8 @@ class DatabricksTarget:
         return ("The bytes of the tables' files, which Unity Catalog keeps to itself: their rows are compared.",)
 
     @property
-    def starts_spark(self) -> bool:
-        """Say that Spark runs elsewhere."""
-        return False
-
     def spark_settings(self) -> dict[str, str]:
-        """Return nothing: the session is not started here."""
+        """None: the session is not started here."""
         return {}
 
     @cached_property

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gauntlet
-from gauntlet.adapters.connect_sessions import shared_session
+from gauntlet.adapters.connect_sessions import TOKEN_VARIABLE, shared_session
 from gauntlet.adapters.remote_settings import RemoteSettings, remote_settings
 from gauntlet.adapters.server_tables import ServerTables
 from gauntlet.adapters.tables import Tables
@@ -104,12 +104,8 @@ class RemoteTarget:
         return self.settings.not_checked
 
     @property
-    def starts_spark(self) -> bool:
-        """Say that Spark runs elsewhere."""
-        return False
-
     def spark_settings(self) -> dict[str, str]:
-        """Return nothing: the session is not started here."""
+        """None: the session is not started here."""
         return {}
 
     @cached_property
@@ -160,5 +156,5 @@ def _unreachable(address: str, error: Exception) -> RequirementError:
     reason = " ".join(str(error).split())[:300]
     return RequirementError(
         f"{address}: Spark's server cannot be used ({type(error).__name__}: {reason}); see that it is up and that "
-        "SPARK_CONNECT_AUTHENTICATE_TOKEN is its token (`gauntlet stack status`)"
+        f"{TOKEN_VARIABLE} is its token (`gauntlet stack status`)"
     )

@@ -26,7 +26,7 @@ _QUICK_COMPILER = "-XX:TieredStopAtLevel=1"
 _SMALL_DATA_BYTES = 32 << 20
 DAEMON_SETTING = "spark.python.daemon.module"
 STAGE_CODE_SETTING = "spark.sql.codegen.wholeStage"
-NEEDED_SOON = ("pandas", "pyarrow", "mlflow.pyfunc", "sklearn.ensemble", "scipy.stats", "xgboost", "skops.io")
+_NEEDED_SOON = ("pandas", "pyarrow", "mlflow.pyfunc", "sklearn.ensemble", "scipy.stats", "xgboost", "skops.io")
 # By the stages after the first one, which waits for Spark most of its time.
 NEEDED_LATER = ("mlflow.store.tracking.sqlalchemy_store", "seaborn", "hyperopt.tpe")
 
@@ -99,13 +99,14 @@ def use_this_python() -> None:
 
 
 @contextmanager
-def importing_meanwhile(modules: Sequence[str]) -> Iterator[None]:
+def importing_meanwhile(modules: Sequence[str] = _NEEDED_SOON) -> Iterator[None]:
     """Import what will be needed soon while the block waits for Spark.
 
     The block ends when the imports have: two threads that import the same modules at once may see them half made.
 
     Args:
-        modules: Their names; what is missing or broken among them is told where it is used.
+        modules: Their names, by default what nearly every session needs; what is missing or broken among them is told
+            where it is used.
     """
     thread = threading.Thread(target=_import, args=(modules,), name="imports")
     thread.start()
@@ -117,7 +118,7 @@ def importing_meanwhile(modules: Sequence[str]) -> Iterator[None]:
 
 def import_for_many() -> None:
     """Import what nearly every session needs before several threads do: they might see a module half made."""
-    _import(("pyspark.sql", *NEEDED_SOON, *NEEDED_LATER))
+    _import(("pyspark.sql", *_NEEDED_SOON, *NEEDED_LATER))
 
 
 def _import(modules: Sequence[str]) -> None:
@@ -141,7 +142,7 @@ def open_local_session(settings: dict[str, str]) -> SparkSession:
     builder = SparkSession.builder
     for name, value in settings.items():
         builder = builder.config(name, value)
-    with importing_meanwhile(NEEDED_SOON):
+    with importing_meanwhile():
         session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session

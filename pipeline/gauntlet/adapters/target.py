@@ -56,15 +56,12 @@ class Target(Protocol):
     def not_checked(self) -> tuple[str, ...]:
         """What cannot be checked there, one sentence each."""
 
-    @property
-    def starts_spark(self) -> bool:
-        """Whether its Spark session is started in this process; else a server's is asked."""
-
     def spark(self) -> SparkSession:
         """Return its Spark session, started at the first call."""
 
+    @property
     def spark_settings(self) -> dict[str, str]:
-        """Return the settings that its session is started with, where it is started here."""
+        """The settings that its session is started with; none where a server's is asked."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +83,6 @@ class LocalTarget:
     def names(self) -> Names:
         """What things are called here."""
         return self.problem.names["local"]
-
-    @property
-    def starts_spark(self) -> bool:
-        """Say that Spark runs in this process."""
-        return True
 
     def spark(self) -> SparkSession:
         """Return the local session."""
@@ -127,8 +119,9 @@ class LocalTarget:
             return ()
         return ("Tables are Parquet, not Delta: Delta's jars could not be had (see `gauntlet doctor`).",)
 
+    @cached_property
     def spark_settings(self) -> dict[str, str]:
-        """Return the settings of the local session."""
+        """The settings of the local session, made once: for them the data are weighed."""
         return local_settings(
             jars=self._jars,
             warehouse=self.state.root.resolve() / "warehouse",
@@ -138,7 +131,7 @@ class LocalTarget:
 
     @cached_property
     def _session(self) -> SparkSession:
-        return open_local_session(self.spark_settings())
+        return open_local_session(self.spark_settings)
 
     @cached_property
     def _jars(self) -> tuple[Path, ...]:

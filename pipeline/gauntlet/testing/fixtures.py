@@ -116,15 +116,15 @@ def gauntlet_spark(request: pytest.FixtureRequest) -> SparkSession:
     """
     from pytest_spark.config import SparkConfigBuilder  # noqa: PLC0415 - only where Spark is used
 
-    from gauntlet.adapters.spark import NEEDED_SOON, importing_meanwhile  # noqa: PLC0415 - only where Spark is used
+    from gauntlet.adapters.spark import importing_meanwhile  # noqa: PLC0415 - only where Spark is used
 
     target: Target = _road(request).target
-    if not target.starts_spark:
+    if not target.spark_settings:  # a server's session, which is not started here
         return target.spark()
     conf = SparkConfigBuilder().get()
-    for name, value in target.spark_settings().items():
+    for name, value in target.spark_settings.items():
         conf.set(name, value)
-    with importing_meanwhile(NEEDED_SOON):
+    with importing_meanwhile():
         session: SparkSession = request.getfixturevalue("spark_session")
     session.sparkContext.setLogLevel("ERROR")
     return session
@@ -201,12 +201,12 @@ def make_table(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Calla
 
     def create(frame: DataFrame | pd.DataFrame, *, name: str = "rows") -> TableRef:
         rows = frame if hasattr(frame, "sparkSession") else spark.createDataFrame(frame)
-        if target.starts_spark:
+        if target.spark_settings:
             return here.write(name, rows)
         return target.tables.write(f"{name}_{uuid.uuid4().hex[:12]}", rows)
 
     def remove(table: TableRef) -> None:
-        if target.starts_spark:
+        if target.spark_settings:
             shutil.rmtree(here.folder(table), ignore_errors=False)
             return
         location = target.tables.location(table)
