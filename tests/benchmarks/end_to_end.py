@@ -16,6 +16,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from gauntlet.core.trials import read_journal
+
 _SAMPLE_SECONDS = 0.2
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -92,8 +94,7 @@ def _run() -> dict[str, Any]:
 def _seconds_of_fits(folder: Path) -> float:
     """Return what the trials of the one sweep in a folder took, added up."""
     (journal,) = folder.glob(".gauntlet/stages/sweep/*/trials.jsonl")
-    lines = map(json.loads, journal.read_text(encoding="utf-8").splitlines())
-    return float(sum(line["seconds"] for line in lines if "index" in line))
+    return sum(result.seconds for result in read_journal(journal))
 
 
 class _MemoryWatch(threading.Thread):

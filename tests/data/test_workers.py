@@ -43,14 +43,17 @@ def test_a_worker_has_at_its_start_what_it_needs(spark):
 
 
 def test_workers_are_woken_beside_other_work(spark, monkeypatch):
-    began = threading.Event()
+    others_done, began = threading.Event(), threading.Event()
 
     def watched(*arguments):
+        assert others_done.wait(60)
         began.set()
         return type(spark).range(spark, *arguments)
 
     monkeypatch.setattr(spark, "range", watched)
     wake_workers(spark)
+    assert not began.is_set()
+    others_done.set()
     assert began.wait(60)
 
 
