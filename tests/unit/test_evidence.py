@@ -128,7 +128,7 @@ evidences = st.builds(
         st.builds(
             VerdictRecord,
             gate=texts,
-            status=st.sampled_from(("PASS", "FAIL", "INCONCLUSIVE", "CONFIG_ERROR")),
+            status=st.sampled_from(("PASS", "NOTE", "WARN", "FAIL", "CONFIG_ERROR", "INCONCLUSIVE")),
             sentence=texts,
             measured=st.none() | numbers,
         ),
@@ -307,6 +307,15 @@ def test_a_no_is_covered_by_a_waiver_of_that_gate_that_still_holds(status, until
     evidence = _evidence(verdicts=[_verdict("a::one"), _verdict("a::two", status)], waivers=[_waiver("a::two", until)])
     require_complete(evidence, expected={"a::one", "a::two"})
     require_complete(_evidence(), expected=["a::two", "a::one"])
+
+
+@pytest.mark.parametrize("status", ["NOTE", "WARN"])
+def test_a_note_and_a_warning_need_no_waiver_but_carry_no_promotion_alone(status):
+    require_complete(
+        _evidence(verdicts=[_verdict("a::one"), _verdict("a::two", status)]), expected={"a::one", "a::two"}
+    )
+    with pytest.raises(EvidenceError, match="no gate passed"):
+        require_complete(_evidence(verdicts=[_verdict("a::one", status)]), expected={"a::one"})
 
 
 INCOMPLETE = {

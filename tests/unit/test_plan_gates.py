@@ -235,11 +235,12 @@ def test_a_flaw_is_a_fail_that_says_where_it_is(gate, kind, path, value, said):
         ("names_agree_with_problem", "databricks_schema", "name"),
     ],
 )
-def test_what_is_known_only_after_apply_is_inconclusive_and_named(gate, kind, name):
+def test_what_is_known_only_after_apply_fails_and_is_named(gate, kind, name):
     environment = environment_of(_unknown(kind, name))
     assert BY_NAME[gate].concerns(environment)
     verdict = BY_NAME[gate](environment)
-    assert verdict.status is Status.INCONCLUSIVE
+    assert verdict.status is Status.FAIL
+    assert verdict.sentence.startswith("the plan cannot tell")
     assert f"{kind}.this: {name} is known only after apply" in verdict.sentence
 
 
@@ -260,9 +261,10 @@ def test_what_is_known_only_after_apply_is_inconclusive_and_named(gate, kind, na
         ("traffic_adds_up", ENDPOINT, (*ENTITY, "name"), None, "an entity's name is not known yet"),
     ],
 )
-def test_what_a_plan_cannot_tell_is_inconclusive(gate, kind, path, value, said):
+def test_what_a_plan_cannot_tell_fails_and_says_so(gate, kind, path, value, said):
     verdict = _asked(gate, changed(kind, *path, to=value))
-    assert verdict.status is Status.INCONCLUSIVE
+    assert verdict.status is Status.FAIL
+    assert "the plan cannot tell" in verdict.sentence
     assert said in verdict.sentence
 
 

@@ -74,6 +74,51 @@ def test_a_caught_saboteur_names_the_others_that_fired(sound, gates):
 
 
 @pytest.mark.parametrize(
+    ("status", "advisory", "caught"),
+    [
+        (Status.NOTE, "a gap", False),
+        (Status.WARN, "", False),
+        (Status.WARN, "a gap", True),
+        (Status.FAIL, "", True),
+        (Status.CONFIG_ERROR, "", True),
+    ],
+)
+def test_a_warning_catches_only_for_gates_that_never_fail(sound, status, advisory, caught):
+    @gate("model::threshold", remedy="none", advisory=advisory)
+    def judged(candidate):
+        """Guard something."""
+        return Verdict(
+            "model::threshold", Status.PASS if candidate.threshold < 0.5 else status, "it says so", measured=1.0
+        )
+
+    (outcome,) = sabotage(sound, [judged], [threshold_moved], progress=SilentProgress())
+    assert outcome.caught is caught
+
+
+def test_a_warning_of_the_sound_candidate_too_has_caught_nothing(sound):
+    @gate("model::threshold", remedy="none", advisory="everything")
+    def judged(candidate):
+        """Guard something."""
+        return Verdict("model::threshold", Status.WARN, f"threshold {candidate.threshold}", measured=1.0)
+
+    (outcome,) = sabotage(sound, [judged], [threshold_moved], progress=SilentProgress())
+    assert not outcome.caught
+
+
+def test_strict_gates_turn_a_warning_into_a_failure(sound):
+    @gate("model::threshold", remedy="none")
+    def judged(candidate):
+        """Guard something."""
+        return Verdict("model::threshold", Status.WARN, "beyond its bound", measured=1.0)
+
+    gates = sound.problem.gates.model_copy(update={"strict": True})
+    strict = sound.changed(problem=sound.problem.model_copy(update={"gates": gates}))
+    assert judged(sound).status is Status.WARN
+    assert judged(strict).status is Status.FAIL
+    assert "gates.strict" in judged(strict).sentence
+
+
+@pytest.mark.parametrize(
     ("one", "said"),
     [(nothing_done, "it says so"), (clumsy, "OSError: no disk"), (misdirected, "there is no such gate")],
     ids=lambda value: getattr(value, "name", ""),

@@ -1,4 +1,4 @@
-"""Verdicts: only PASS promotes, nothing promotes for want of verdicts, and no gate can undo another's refusal."""
+"""Verdicts: FAIL and CONFIG_ERROR promote nothing, nothing promotes for want of verdicts, and no gate can undo another's refusal."""
 
 import math
 from dataclasses import replace
@@ -17,6 +17,7 @@ from gauntlet.core.verdict import (
     at_least,
     broke,
     combined,
+    estimate_status,
     evaluated,
     promotes,
     refusal_of,
@@ -38,9 +39,29 @@ def test_no_verdict_promotes_nothing():
 
 
 @pytest.mark.parametrize("status", list(Status))
-def test_only_pass_promotes(status):
-    assert promotes([_verdict(status)]) is (status is Status.PASS)
-    assert promotes([_verdict(), _verdict(status)]) is (status is Status.PASS)
+def test_a_fail_and_a_configuration_error_stop_a_promotion_and_nothing_else(status):
+    stops = status in (Status.FAIL, Status.CONFIG_ERROR)
+    assert promotes([_verdict(status)]) is not stops
+    assert promotes([_verdict(), _verdict(status)]) is not stops
+    assert _verdict(status).blocks is _verdict(status).record().blocks is stops
+
+
+@pytest.mark.parametrize(
+    ("beyond", "excluded", "status"),
+    [
+        (False, False, Status.PASS),
+        (False, True, Status.PASS),
+        (True, False, Status.WARN),
+        (True, True, Status.FAIL),
+    ],
+)
+def test_an_estimate_fails_only_where_its_point_and_its_interval_say_so(beyond, excluded, status):
+    assert estimate_status(beyond=beyond, excluded=excluded) is status
+
+
+def test_an_old_inconclusive_still_blocks():
+    record = _verdict(Status.FAIL).record().model_copy(update={"status": "INCONCLUSIVE"})
+    assert record.blocks
 
 
 WAIVER = Waiver(gate="a::gate", reason="agreed on Monday", owner="Ada", until=date(2999, 12, 31))
@@ -153,8 +174,15 @@ def test_an_interruption_is_not_a_verdict():
 
 
 def test_a_refusal_names_each_gate_that_says_no_and_no_other():
-    said = refusal_of([_verdict(gate="good::gate"), _verdict(Status.FAIL), _verdict(Status.INCONCLUSIVE, gate="b::b")])
-    assert said == "it says FAIL (a::gate); it says INCONCLUSIVE (b::b)"
+    said = refusal_of(
+        [
+            _verdict(gate="good::gate"),
+            _verdict(Status.FAIL),
+            _verdict(Status.CONFIG_ERROR, gate="b::b"),
+            _verdict(Status.WARN, gate="c::c"),
+        ]
+    )
+    assert said == "it says FAIL (a::gate); it says CONFIG_ERROR (b::b)"
     assert refusal_of([_verdict()]) is None
 
 

@@ -26,10 +26,10 @@ def _waiver(until=date(2026, 12, 31), gate="model::calibrated"):
 PASSING = _verdict(Status.PASS, gate="model::other")
 
 
-@pytest.mark.parametrize("status", [Status.FAIL, Status.INCONCLUSIVE])
-def test_a_waived_no_promotes_and_shows_the_waiver(status):
+@pytest.mark.parametrize("status", [Status.FAIL, Status.WARN])
+def test_a_waived_verdict_promotes_and_shows_the_waiver(status):
     given = [_verdict(status), PASSING]
-    assert not promotes(given)
+    assert promotes(given) is (status is Status.WARN)
     verdicts = waived(given, [_waiver()], today=TODAY)
     assert promotes(verdicts)
     assert [verdict.status for verdict in verdicts] == [status, Status.PASS]
@@ -53,6 +53,7 @@ def test_a_waiver_holds_on_its_last_day_and_not_after_it():
     ("given", "waiver", "said"),
     [
         (_verdict(Status.PASS), _waiver(), "is not needed"),
+        (_verdict(Status.NOTE), _waiver(), "is not needed"),
         (_verdict(Status.CONFIG_ERROR), _waiver(), "cannot stand"),
         (_verdict(Status.FAIL), _waiver(gate="model::imaginary"), "is no gate of this problem"),
     ],

@@ -30,7 +30,13 @@ from gauntlet.terminal import Terminal
 
 _STANDARD_INPUT = Path("-")
 _RED = "bold red"
-_COLOURS = {Status.PASS: "green", Status.INCONCLUSIVE: "yellow", Status.FAIL: _RED, Status.CONFIG_ERROR: _RED}
+_COLOURS = {
+    Status.PASS: "green",
+    Status.NOTE: "cyan",
+    Status.WARN: "yellow",
+    Status.FAIL: _RED,
+    Status.CONFIG_ERROR: _RED,
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ def gate_plan(files: Sequence[Path], terminal: Terminal, *, options: PlanGateOpt
         options: The rest.
 
     Returns:
-        0 if every verdict is PASS or waived, else 1.
+        0 if no verdict blocks, else 1.
 
     Raises:
         InputError: If a file is no plan, or the rules or the problem file are wrong: exit code 2.

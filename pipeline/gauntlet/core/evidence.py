@@ -24,7 +24,9 @@ PREDICATE_TYPE = "urn:gauntlet-mlops:evidence:v1"
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
 _STATEMENT_FIELDS = frozenset({"_type", "subject", "predicateType", "predicate"})
-_WAIVABLE = frozenset({"FAIL", "INCONCLUSIVE"})
+# INCONCLUSIVE stands in evidence written before NOTE and WARN existed; there it blocks unless it was waived.
+_NEEDS_WAIVER = frozenset({"FAIL", "INCONCLUSIVE"})
+_ALLOWED = frozenset({"PASS", "NOTE", "WARN"})
 
 
 def _require_inside(path: str) -> str:
@@ -307,8 +309,8 @@ def require_fresh(evidence: Evidence, *, now: datetime, hours: float) -> None:
 def require_complete(evidence: Evidence, *, expected: Collection[str]) -> None:
     """Make sure that every expected gate spoke once, and that none of them stops the promotion.
 
-    A FAIL or an INCONCLUSIVE is covered by a waiver of that very gate which held on the day of creation; a CONFIG_ERROR
-    is covered by nothing.
+    PASS, NOTE and WARN do not stop it. A FAIL is covered by a waiver of that very gate which held on the day of
+    creation; a CONFIG_ERROR is covered by nothing.
 
     Args:
         evidence: The evidence.
@@ -320,8 +322,8 @@ def require_complete(evidence: Evidence, *, expected: Collection[str]) -> None:
     if not evidence.verdicts:
         raise EvidenceError("the evidence holds no verdict, and silence promotes nothing; judge the candidate again")
     given = [verdict.gate for verdict in evidence.verdicts]
-    waivable = {verdict.gate for verdict in evidence.verdicts if verdict.status in _WAIVABLE}
-    passed = {verdict.gate for verdict in evidence.verdicts if verdict.status == "PASS"}
+    waivable = {verdict.gate for verdict in evidence.verdicts if verdict.status in _NEEDS_WAIVER}
+    allowed = {verdict.gate for verdict in evidence.verdicts if verdict.status in _ALLOWED}
     day = datetime.fromisoformat(evidence.created).date()
     waived = {waiver.gate for waiver in evidence.waivers}
     standing = {waiver.gate for waiver in evidence.waivers if date.fromisoformat(waiver.until) >= day}
@@ -329,14 +331,14 @@ def require_complete(evidence: Evidence, *, expected: Collection[str]) -> None:
         ("the evidence holds more than one verdict of", _repeated(given)),
         ("the evidence lacks the verdict of", set(expected) - set(given)),
         ("the evidence holds the verdict of a gate that was not expected:", set(given) - set(expected)),
-        ("broken, which no waiver covers:", set(given) - passed - waivable),
+        ("broken, which no waiver covers:", set(given) - allowed - waivable),
         (f"said no, and the waiver had ended before {day}:", waivable & waived - standing),
         ("said no, without a waiver:", waivable - waived),
     )
     for fault, gates in faults:
         if gates:
             raise EvidenceError(f"{fault} {', '.join(sorted(gates))}")
-    if not passed:
+    if not any(verdict.status == "PASS" for verdict in evidence.verdicts):
         raise EvidenceError(f"no gate passed, and waivers alone promote nothing: {', '.join(sorted(given))}")
 
 

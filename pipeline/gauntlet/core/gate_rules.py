@@ -90,9 +90,12 @@ class ModelRules(Section):
             margins, or that it is better.
         margins: How much worse, by metric, still counts as not worse.
         effect: The difference in AUC at which the power to show "better" is asked.
-        alpha: The one-sided level of the tests, Holm's correction over the metrics included; each end of an interval
-            has it too, so that intervals are of confidence 1 - 2 alpha.
-        power: The least power that makes "not shown" a FAIL; below it is INCONCLUSIVE.
+        level: The one-sided level of every estimate on test but the comparison with the champion, Holm's correction
+            inside a gate included. An estimate FAILs if it lies beyond its bound and its interval at this level
+            excludes what a sound model shows.
+        alpha: The one-sided level of the comparison with the champion, Holm's correction over the metrics included;
+            each end of its intervals has it too.
+        power: With less power the comparison makes no decision, and the message says how many rows would.
         minimum_class_rows: Fewer test rows of either class say nothing of the champion.
         maximum_gap: How much better the AUC may be on training rows than on test rows.
         maximum_calibration_excess: The expected calibration error beyond that of a perfectly calibrated model. Deep
@@ -109,6 +112,7 @@ class ModelRules(Section):
     against_champion: Literal["not_worse", "better"] = "not_worse"
     margins: dict[Metric, float] = Field(default={"auc": 0.02, "brier": 0.01}, min_length=1)
     effect: float = Field(default=0.02, gt=0, lt=1)
+    level: float = Field(default=0.01, gt=0, lt=0.5)
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     power: float = Field(default=0.8, gt=0, lt=1)
     minimum_class_rows: int = Field(default=30, ge=2)
@@ -147,8 +151,13 @@ class ArtefactRules(Section):
 
 
 class GateRules(Section):
-    """All bounds, by family."""
+    """All bounds, by family.
 
+    Attributes:
+        strict: Whether a WARN counts as FAIL.
+    """
+
+    strict: bool = False
     data: DataRules = DataRules()
     split: SplitRules = SplitRules()
     reproducibility: ReproducibilityRules = ReproducibilityRules()

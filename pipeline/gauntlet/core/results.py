@@ -303,21 +303,25 @@ class WaiverRecord(Record):
 
 
 class VerdictRecord(Record):
-    """One gate's verdict, as written."""
+    """One gate's verdict, as written.
+
+    INCONCLUSIVE ("cannot be told") is a level of evidence written before NOTE and WARN existed; it blocks, as it did.
+    """
 
     gate: str
-    status: Literal["PASS", "FAIL", "INCONCLUSIVE", "CONFIG_ERROR"]
+    status: Literal["PASS", "NOTE", "WARN", "FAIL", "CONFIG_ERROR", "INCONCLUSIVE"]
     sentence: str
     measured: float | None = None
     bound: float | None = None
     rows: int | None = None
     interval: tuple[float, float] | None = None
     waiver: WaiverRecord | None = None
+    rows_needed: int | None = None
 
     @property
     def blocks(self) -> bool:
         """Whether the verdict alone stops a promotion."""
-        return self.status != "PASS" and self.waiver is None
+        return self.status not in ("PASS", "NOTE", "WARN") and self.waiver is None
 
 
 class TestScores(Record):

@@ -10,8 +10,14 @@ from urllib.parse import quote
 from gauntlet import __version__
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
-# A kind other than "fail" has no level.
-_KINDS = {"PASS": "pass", "FAIL": "fail", "INCONCLUSIVE": "open", "CONFIG_ERROR": "fail"}
+# SARIF's kind and level of each status; a level other than "none" needs the kind "fail" (SARIF 2.1.0, 3.27.10).
+_KINDS = {
+    "PASS": ("pass", "none"),
+    "NOTE": ("fail", "note"),
+    "WARN": ("fail", "warning"),
+    "FAIL": ("fail", "error"),
+    "CONFIG_ERROR": ("fail", "error"),
+}
 
 
 def sarif_log(document: Mapping[str, Any], *, root: Path) -> dict[str, Any]:
@@ -53,13 +59,13 @@ def sarif_log(document: Mapping[str, Any], *, root: Path) -> dict[str, Any]:
 
 
 def _result(verdict: Mapping[str, Any], gates: list[str]) -> dict[str, Any]:
-    kind = _KINDS[verdict["status"]]
+    kind, level = _KINDS[verdict["status"]]
     numbers = {key: verdict[key] for key in ("measured", "bound", "rows", "interval") if verdict[key] is not None}
     result: dict[str, Any] = {
         "ruleId": verdict["gate"],
         "ruleIndex": gates.index(verdict["gate"]),
         "kind": kind,
-        "level": "error" if kind == "fail" else "none",
+        "level": level,
         "message": {"text": verdict["sentence"]},
         "locations": _locations(verdict),
         "properties": {"status": verdict["status"], **numbers},

@@ -1,8 +1,8 @@
-"""This module provides verdicts: what a gate says of a candidate, and what several of them say together.
+"""Verdicts of gates, and the decision that follows from several of them.
 
-Only PASS promotes. What is missing, not a number or broken is CONFIG_ERROR, what cannot be told is INCONCLUSIVE. No
-verdicts at all promote nothing, and one more verdict never turns a refusal into a promotion. A waiver lets a FAIL or an
-INCONCLUSIVE stand for a while without stopping a promotion; the verdict keeps its status and shows the waiver.
+PASS, NOTE and WARN let a candidate be promoted; FAIL and CONFIG_ERROR do not. No verdicts at all promote nothing, and
+one more verdict never turns a refusal into a promotion. A waiver lets a FAIL stand until a date; the verdict keeps its
+status and shows the waiver.
 """
 
 from __future__ import annotations
@@ -18,16 +18,29 @@ from gauntlet.core.results import VerdictRecord, WaiverRecord
 
 
 class Status(StrEnum):
-    """What a gate may say, from the mildest to the gravest."""
+    """The level of a verdict, from the mildest to the gravest.
+
+    Attributes:
+        PASS: The candidate keeps the gate's rule.
+        NOTE: The gate cannot judge this candidate, because the table is too small or a setting is left open. The
+            message says from how many rows, or with which key, it could.
+        WARN: An estimate lies beyond its bound, but chance may explain it. It is shown, signed into the evidence and
+            listed at the promotion; ``gates.strict = true`` turns it into FAIL.
+        FAIL: The candidate breaks the rule.
+        CONFIG_ERROR: Something that the gate needs is missing, empty, not a number or broken.
+    """
 
     PASS = "PASS"  # noqa: S105 - no password
-    INCONCLUSIVE = "INCONCLUSIVE"
+    NOTE = "NOTE"
+    WARN = "WARN"
     FAIL = "FAIL"
     CONFIG_ERROR = "CONFIG_ERROR"
 
 
-# What somebody may answer for: a "no" and a "cannot tell", never a gate that is broken or has nothing to look at.
-WAIVABLE = frozenset({Status.FAIL, Status.INCONCLUSIVE})
+# The levels that stop a promotion, unless a waiver covers them.
+BLOCKING = frozenset({Status.FAIL, Status.CONFIG_ERROR})
+# A waiver for what may be FAIL today and WARN tomorrow stays valid; nothing covers a gate that is broken.
+WAIVABLE = frozenset({Status.WARN, Status.FAIL})
 
 _BROKE = "the gate could not be evaluated"
 _GRAVITY = {status: place for place, status in enumerate(Status)}
@@ -46,6 +59,7 @@ class Verdict:
         rows: The number of rows that were looked at.
         interval: Where the measured value lies with some confidence; None where nothing is estimated.
         waiver: Who answers for a gate that says no, and until when; None if nobody does.
+        rows_needed: From about how many rows of the table the gate could judge; None where that is not the matter.
 
     Raises:
         ValueError: If a PASS lacks its measurement or is waived, or one of the numbers is not finite.
@@ -59,6 +73,7 @@ class Verdict:
     rows: int | None = None
     interval: tuple[float, float] | None = None
     waiver: Waiver | None = None
+    rows_needed: int | None = None
 
     def __post_init__(self) -> None:
         if not self.sentence:
@@ -79,7 +94,7 @@ class Verdict:
     @property
     def blocks(self) -> bool:
         """Whether the verdict alone stops a promotion."""
-        return self.status is not Status.PASS and self.waiver is None
+        return self.status in BLOCKING and self.waiver is None
 
     def record(self) -> VerdictRecord:
         """Return the verdict as it is written; numbers that are not finite are left out."""
@@ -92,6 +107,7 @@ class Verdict:
             rows=self.rows,
             interval=self.interval if self.interval is not None and all(map(is_number, self.interval)) else None,
             waiver=None if self.waiver is None else WaiverRecord(**self.waiver.model_dump(mode="json")),
+            rows_needed=self.rows_needed,
         )
 
 
@@ -138,6 +154,17 @@ def evaluated(gate: str, function: Callable[[], Verdict]) -> Verdict:
     return verdict
 
 
+def estimate_status(*, beyond: bool, excluded: bool) -> Status:
+    """Return the level of an estimate: FAIL takes both, WARN is a point beyond its bound alone.
+
+    Args:
+        beyond: Whether the point estimate lies beyond its bound.
+        excluded: Whether its interval excludes what a sound model shows there (no loss, a difference of 0); where
+            there is no such value, whether the whole interval lies beyond the bound.
+    """
+    return Status.PASS if not beyond else Status.FAIL if excluded else Status.WARN
+
+
 def broke(verdict: Verdict) -> bool:
     """Say whether a verdict only says that its gate broke: it then tells nothing of the candidate."""
     return verdict.status is Status.CONFIG_ERROR and verdict.sentence.startswith(_BROKE)
@@ -145,13 +172,13 @@ def broke(verdict: Verdict) -> bool:
 
 def combined(verdicts: Iterable[Verdict]) -> Status:
     """Return the gravest status of several verdicts; a waived one counts as PASS, and none at all as CONFIG_ERROR."""
-    counted = (verdict.status if verdict.blocks else Status.PASS for verdict in verdicts)
+    counted = (verdict.status if verdict.waiver is None else Status.PASS for verdict in verdicts)
     return max(counted, key=_GRAVITY.__getitem__, default=Status.CONFIG_ERROR)
 
 
 def promotes(verdicts: Iterable[Verdict]) -> bool:
-    """Say whether a candidate may be promoted: there are verdicts, and each is PASS or waived."""
-    return combined(verdicts) is Status.PASS
+    """Say whether a candidate may be promoted: there are verdicts, and none of them blocks."""
+    return combined(verdicts) not in BLOCKING
 
 
 def refusal_of(verdicts: Iterable[Verdict]) -> str | None:

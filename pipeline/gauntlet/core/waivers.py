@@ -44,8 +44,8 @@ def _fault(verdict: Verdict | None, waiver: Waiver, today: date) -> str | None:
         return f"of {waiver.owner} expired on {waiver.until}: mend what {waiver.gate} found, or agree on a new date"
     if verdict is None:
         return f"of {waiver.owner} names {waiver.gate}, which is no gate of this problem: see `gauntlet gates list`"
-    if verdict.status is Status.PASS:
-        return f"of {waiver.owner} is not needed, {waiver.gate} passes: take it out"
+    if verdict.status in (Status.PASS, Status.NOTE):
+        return f"of {waiver.owner} is not needed, {waiver.gate} is {verdict.status}: take it out"
     if verdict.status not in WAIVABLE:
         return f"of {waiver.owner} cannot stand: {waiver.gate} is {verdict.status}, and nobody can answer for that"
     return None

@@ -165,7 +165,7 @@ def no_drift(candidate: Candidate) -> Verdict:
 
     A column has drifted if its population stability index is above ``maximum_psi`` and a two-sample test rejects at
     ``alpha`` after Holm's correction over all columns. A feature that the champion did not have cannot be compared:
-    INCONCLUSIVE, as with too few rows.
+    WARN. With too few rows it is NOTE.
     """
     rules, incumbent = candidate.problem.gates.data, _incumbent(candidate)
     rows = candidate.splits.rows("train")
@@ -181,7 +181,7 @@ def no_drift(candidate: Candidate) -> Verdict:
     fewest = min(len(current), len(before))
     if fewest < rules.minimum_rows:
         sentence = f"{len(before)} rows then and {len(current)} now: fewer than {rules.minimum_rows} tell no drift"
-        return Verdict(DRIFT, Status.INCONCLUSIVE, sentence, float(fewest), float(rules.minimum_rows), len(current))
+        return Verdict(DRIFT, Status.NOTE, sentence, float(fewest), float(rules.minimum_rows), len(current))
     return _drifted(candidate, before, current)
 
 
@@ -197,7 +197,7 @@ def _drifted(candidate: Candidate, before: pd.DataFrame, current: pd.DataFrame) 
         status, sentence = Status.FAIL, f"drifted from the champion's training rows: {said}"
     elif unknown:
         sentence = f"the champion was fitted without {', '.join(unknown)}, so their drift cannot be told"
-        status = Status.INCONCLUSIVE
+        status = Status.WARN
     else:
         status, sentence = Status.PASS, f"no column has drifted from the champion's rows; the furthest is {said}"
     return Verdict(DRIFT, status, sentence, named[0].psi, rules.maximum_psi, len(current))

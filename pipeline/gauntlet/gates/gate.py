@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
 from gauntlet.core.problem import Problem
-from gauntlet.core.verdict import Verdict, evaluated
+from gauntlet.core.verdict import Status, Verdict, evaluated
 from gauntlet.stages.candidate import Candidate
 
 GateFunction = Callable[[Candidate], Verdict]
@@ -38,6 +38,8 @@ class Gate:
         needs: The parts of a candidate that it cannot do without.
         slow: Whether it fits models again; such gates form the group ``slow``.
         applies: Whether a problem has what it guards.
+        advisory: What the gate warns of and never fails for, for people; empty for a gate that fails. A saboteur of
+            such a gate is caught by a WARN.
         turn: When it is asked of a whole judgement. ``in turn``: one after another. ``beside``: at the same time, in a
             second thread, one after another too; for what computes in this process and does not need MLflow.
             ``alone``: after all others; for what watches the whole process, or measures time.
@@ -51,11 +53,16 @@ class Gate:
     needs: frozenset[str] = frozenset()
     slow: bool = False
     applies: Callable[[Problem], bool] = _always
+    advisory: str = ""
     turn: Turn = "in turn"
 
     def __call__(self, candidate: Candidate) -> Verdict:
         """Return the gate's verdict on a candidate; whatever goes wrong in it is CONFIG_ERROR."""
-        return evaluated(self.name, partial(self.function, candidate))
+        verdict = evaluated(self.name, partial(self.function, candidate))
+        if verdict.status is Status.WARN and candidate.problem.gates.strict:
+            sentence = f"{verdict.sentence} (a WARN, which gates.strict turns into FAIL)"
+            return replace(verdict, status=Status.FAIL, sentence=sentence)
+        return verdict
 
 
 def gate(  # noqa: PLR0913 - what a gate is documented by, each by name
@@ -66,6 +73,7 @@ def gate(  # noqa: PLR0913 - what a gate is documented by, each by name
     needs: tuple[str, ...] = (),
     slow: bool = False,
     applies: Callable[[Problem], bool] = _always,
+    advisory: str = "",
     turn: Turn = "in turn",
 ) -> Callable[[GateFunction], Gate]:
     """Make a gate of a function; its docstring says what it guards.
@@ -77,6 +85,7 @@ def gate(  # noqa: PLR0913 - what a gate is documented by, each by name
         needs: The parts of a candidate that it cannot do without.
         slow: Whether it fits models again.
         applies: Whether a problem has what it guards.
+        advisory: What it warns of and never fails for, see ``Gate``.
         turn: When it is asked of a whole judgement, see ``Gate``.
     """
 
@@ -84,7 +93,7 @@ def gate(  # noqa: PLR0913 - what a gate is documented by, each by name
         guards = inspect.getdoc(function) or ""
         if not guards:
             raise ValueError(f"{name}: a gate's function needs a docstring that says what it guards")
-        return Gate(name, function, guards, remedy, bounds, frozenset(needs), slow, applies, turn)
+        return Gate(name, function, guards, remedy, bounds, frozenset(needs), slow, applies, advisory, turn)
 
     return made
 

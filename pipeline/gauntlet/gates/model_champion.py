@@ -17,7 +17,7 @@ from gauntlet.gates.model_parts import Answered, answered, chosen_on
 from gauntlet.stages.candidate import Candidate, Incumbent, JudgedModel, feature_keys
 
 _REPETITIONS = 2000
-_STATUS = {"yes": Status.PASS, "no": Status.FAIL, "undecided": Status.INCONCLUSIVE}
+_STATUS = {"yes": Status.PASS, "no": Status.FAIL, "undecided": Status.FAIL}
 
 
 @gate(
@@ -62,7 +62,7 @@ def champion_is_known(candidate: Candidate) -> Verdict:
         "gates.model.minimum_class_rows",
     ),
     needs=("models", "splits", "incumbent"),
-    remedy="FAIL: the champion is better, keep it. INCONCLUSIVE: the test rows are too few for these margins; bring "
+    remedy="The champion is better: keep it. No decision: the test rows are too few for these margins; bring "
     "more rows, or say with wider margins how much worse you would accept.",
 )
 def not_worse_than_champion(candidate: Candidate) -> Verdict:
@@ -89,7 +89,7 @@ def not_worse_than_champion(candidate: Candidate) -> Verdict:
     why = f"{against}, as the champion was fitted on them"
     if len(np.unique(test.label[unknown])) < 2:
         sentence = f"too few test rows are new to the champion to compare on ({why})"
-        return Verdict(name, Status.INCONCLUSIVE, sentence, None, None, int(unknown.sum()))
+        return Verdict(name, Status.FAIL, sentence, None, None, int(unknown.sum()))
     comparison = _compared(candidate, test, incumbent.model, unknown)
     return _verdict_of(comparison, f"{comparison.sentence} ({why if left_out else against})")
 

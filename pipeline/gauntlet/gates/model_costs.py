@@ -41,7 +41,7 @@ def threshold_is_cheapest(candidate: Candidate) -> Verdict:
     "model::threshold_beats_trivial_decisions",
     bounds=("costs.false_positive", "costs.false_negative", "gates.model.alpha"),
     needs=("models", "splits", "threshold"),
-    remedy="FAIL: deciding all rows alike is cheaper than the model, so do that. INCONCLUSIVE: bring more test rows; "
+    remedy="FAIL: deciding all rows alike is cheaper than the model, so do that. WARN: bring more test rows; "
     "where one of the costs is next to nothing, no model is needed.",
 )
 def threshold_beats_trivial_decisions(candidate: Candidate) -> Verdict:
@@ -72,5 +72,5 @@ def threshold_beats_trivial_decisions(candidate: Candidate) -> Verdict:
         f"deciding at {threshold:.4f} costs {found.cost.value:.4f} a row of test; it saves {each}"
         f"{'' if shown else ', which is dearer' if refuted else ', which may be nothing'}"
     )
-    status = Status.PASS if shown else Status.FAIL if refuted else Status.INCONCLUSIVE
+    status = Status.PASS if shown else Status.FAIL if refuted else Status.WARN
     return Verdict(name, status, sentence, least.value, 0.0, test.rows, least.interval)

@@ -56,7 +56,7 @@ class SingleFeature:
     "model::better_than_trivial_models",
     bounds=("gates.model.alpha",),
     needs=("models", "splits"),
-    remedy="FAIL: use the trivial model, or find what the features lack. INCONCLUSIVE: bring more test rows.",
+    remedy="FAIL: use the trivial model, or find what the features lack. WARN: bring more test rows.",
 )
 def better_than_trivial_models(candidate: Candidate) -> Verdict:
     """Guard that the model beats a constant and the best single feature.
@@ -81,7 +81,7 @@ def better_than_trivial_models(candidate: Candidate) -> Verdict:
         f"{spoken(interval, confidence=confidence)}, p {p:.4f}), and its Brier score {saved:+.4f} better than a "
         f"constant's ({spoken(saved_interval, confidence=confidence)})"
     )
-    status = Status.PASS if shown else Status.FAIL if refuted else Status.INCONCLUSIVE
+    status = Status.PASS if shown else Status.FAIL if refuted else Status.WARN
     return Verdict(better_than_trivial_models.name, status, sentence, pair.difference, 0.0, test.rows, interval)
 
 

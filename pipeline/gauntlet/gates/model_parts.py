@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,11 @@ from gauntlet.core.errors import DataError
 from gauntlet.core.problem import SplitName
 from gauntlet.core.statistics.intervals import Interval, normal_quantile
 from gauntlet.core.statistics.rows import probability_rows
+from gauntlet.core.verdict import Status, Verdict
 from gauntlet.stages.candidate import Candidate, JudgedModel
+
+# With fewer test rows of a class an estimate on test says next to nothing, and its standard error is not to be trusted.
+MINIMUM_CLASS_ROWS = 10
 
 
 @dataclass(frozen=True)
@@ -76,9 +81,36 @@ def threshold_of(candidate: Candidate) -> float:
     return candidate.threshold
 
 
+def too_few_rows(gate: str, candidate: Candidate, test: Answered) -> Verdict | None:
+    """Return a NOTE if a class has fewer test rows than ``MINIMUM_CLASS_ROWS``; None if the gate can judge."""
+    positives = int(test.label.sum())
+    fewest = min(positives, test.rows - positives)
+    if fewest >= MINIMUM_CLASS_ROWS:
+        return None
+    needed = rows_for_class(candidate, MINIMUM_CLASS_ROWS)
+    message = (
+        f"not judged: test has {positives} positive and {test.rows - positives} negative rows, and an estimate needs "
+        f"{MINIMUM_CLASS_ROWS} of each; it can be judged from about {needed} rows of the table"
+    )
+    return Verdict(gate, Status.NOTE, message, float(fewest), float(MINIMUM_CLASS_ROWS), test.rows, rows_needed=needed)
+
+
+def rows_for_class(candidate: Candidate, class_rows: int) -> int:
+    """Return from about how many rows of the table the test split holds so many rows of its rarer class.
+
+    Args:
+        candidate: The candidate, whose table's share of the rarer class and test fraction are used.
+        class_rows: The rows of the rarer class that are needed on test.
+    """
+    frame = candidate.splits.frame
+    share = float(frame["label"].mean())
+    test_share = float((frame["split"] == "test").mean())
+    return math.ceil(class_rows / (min(share, 1 - share) * test_share))
+
+
 def confidence_of(candidate: Candidate) -> float:
-    """Return the confidence of two-sided intervals, so that each end is a one-sided bound of level alpha."""
-    return 1 - 2 * candidate.problem.gates.model.alpha
+    """Return the confidence of two-sided intervals, so that each end is a one-sided bound of ``gates.model.level``."""
+    return 1 - 2 * candidate.problem.gates.model.level
 
 
 def normal_interval(value: float, standard_error: float, *, confidence: float) -> Interval:

@@ -27,7 +27,7 @@ _ROUNDING = 1e-6
     bounds=("gates.model.maximum_calibration_excess", "gates.model.alpha"),
     needs=("models", "splits"),
     remedy="Probabilities do not mean what they say: check that the model answers with probabilities, not decisions; "
-    "grow fewer or shallower trees, or calibrate on the selection split. INCONCLUSIVE: bring more test rows.",
+    "grow fewer or shallower trees, or calibrate on the selection split. WARN: bring more test rows.",
 )
 def calibrated(candidate: Candidate) -> Verdict:
     """Guard that probabilities mean what they say: of rows given 0.3, about 30 % are positive.
@@ -48,8 +48,8 @@ def calibrated(candidate: Candidate) -> Verdict:
         sentence = f"{candidate.chosen} answers all {test.rows} test rows with 0 or 1: decisions, not probabilities"
         return Verdict(name, Status.FAIL, sentence, excess.value, bound, test.rows, excess.interval)
     low, high = excess.interval
-    status = Status.PASS if high <= bound else Status.FAIL if low > bound else Status.INCONCLUSIVE
-    says = {Status.PASS: "within", Status.FAIL: "beyond", Status.INCONCLUSIVE: "perhaps beyond"}[status]
+    status = Status.PASS if high <= bound else Status.FAIL if low > bound else Status.WARN
+    says = {Status.PASS: "within", Status.FAIL: "beyond", Status.WARN: "perhaps beyond"}[status]
     sentence = (
         f"the calibration error of {candidate.chosen} on test is {found.error.value:.4f}, "
         f"{excess.value:+.4f} beyond the {found.expected_error:.4f} of a calibrated model "
@@ -98,7 +98,7 @@ def stable_under_noise(candidate: Candidate) -> Verdict:
     if flips > rules.maximum_flips or interval[0] > rules.maximum_noise_loss:
         status = Status.FAIL
     else:
-        status = Status.PASS if interval[1] <= rules.maximum_noise_loss else Status.INCONCLUSIVE
+        status = Status.PASS if interval[1] <= rules.maximum_noise_loss else Status.WARN
     return Verdict(name, status, sentence, flips, rules.maximum_flips, test.rows)
 
 

@@ -40,7 +40,7 @@ def every_slice_holds(candidate: Candidate) -> Verdict:
     small = f"; too few rows to judge {_listed(too_small)}" if too_small else ""
     if not judged:
         sentence = f"no part of the {test.rows} test rows could be judged{small or ': none stands out'}"
-        return Verdict(name, Status.INCONCLUSIVE, sentence, None, None, test.rows)
+        return Verdict(name, Status.NOTE, sentence, None, None, test.rows)
     confidence = 1 - (1 - confidence_of(candidate)) / len(judged)
     failed = [one for one in judged if one.fails(rules.maximum_slice_loss, confidence)]
     worst = min(failed or judged, key=lambda one: one.estimate.auc - one.expected)

@@ -61,13 +61,13 @@ class Finding:
         sentence: What is wrong, with its place.
         file: The plan that it is in.
         address: The resource or output that it is about.
-        status: FAIL, or INCONCLUSIVE where the plan cannot tell.
+        undetermined: Whether the value is known only after apply, so that the plan cannot tell.
     """
 
     sentence: str
     file: str
     address: str
-    status: Status = Status.FAIL
+    undetermined: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class PlanGate:
     bounds: tuple[str, ...] = ()
 
     def __call__(self, environment: PlannedEnvironment) -> Verdict:
-        """Return the gate's verdict; what it cannot tell is INCONCLUSIVE, whatever goes wrong in it CONFIG_ERROR."""
+        """Return the gate's verdict; what the plan cannot tell is FAIL, whatever goes wrong in it CONFIG_ERROR."""
         return evaluated(self.name, partial(self._asked, environment))
 
     def concerns(self, environment: PlannedEnvironment) -> bool:
@@ -122,7 +122,7 @@ class PlanGate:
         try:
             return self.function(environment)
         except UndeterminedError as error:
-            return PlanVerdict(self.name, Status.INCONCLUSIVE, _unsaid(str(error)))
+            return PlanVerdict(self.name, Status.FAIL, _unsaid(str(error)))
 
 
 def plan_gate(
@@ -169,13 +169,15 @@ def found_in_block(resource: ResourceChange, block: PlannedBlock, check: Check) 
         for sentence in check(block):
             yield Finding(sentence, resource.file, resource.address)
     except UndeterminedError as error:
-        yield Finding(str(error), resource.file, resource.address, Status.INCONCLUSIVE)
+        yield Finding(str(error), resource.file, resource.address, undetermined=True)
 
 
 def concluded(
     gate: str, environment: PlannedEnvironment, findings: Iterable[Finding], *, count: int, holds: str
 ) -> PlanVerdict:
-    """Return the verdict on what a gate found: FAIL before INCONCLUSIVE before PASS; nothing looked at is CONFIG_ERROR.
+    """Return the verdict on what a gate found: faults before what the plan cannot tell, and both are FAIL.
+
+    Nothing looked at is CONFIG_ERROR.
 
     Args:
         gate: The gate's name.
@@ -185,14 +187,13 @@ def concluded(
         holds: What was looked at and holds, in the plural: "clusters that stop by themselves".
     """
     found = tuple(findings)
-    faults = [finding for finding in found if finding.status is Status.FAIL]
+    faults = [finding for finding in found if not finding.undetermined]
     places = tuple(dict.fromkeys((finding.file, finding.address) for finding in faults or found))
     base = PlanVerdict(gate, Status.FAIL, "-", float(len(faults)), 0.0, count, places=places)
     if faults:
         return replace(base, sentence=_told(environment, faults))
     if found:
-        sentence = _unsaid(_told(environment, found))
-        return replace(base, status=Status.INCONCLUSIVE, sentence=sentence, measured=None)
+        return replace(base, sentence=_unsaid(_told(environment, found)), measured=None)
     if count == 0:
         return replace(base, status=Status.CONFIG_ERROR, sentence="there is nothing to judge", measured=None)
     return replace(base, status=Status.PASS, sentence=f"{holds}: {count} of {count}")

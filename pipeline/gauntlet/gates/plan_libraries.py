@@ -52,7 +52,7 @@ def _has_libraries(environment: PlannedEnvironment) -> bool:
 def libraries_pinned(environment: PlannedEnvironment) -> Verdict:
     """Guard that each library of a cluster or job is one version, so that tomorrow's cluster is today's.
 
-    A requirements file is not part of a plan, so it is INCONCLUSIVE. CRAN packages take no version at all.
+    A requirements file is not part of a plan, so it is FAIL ("the plan cannot tell"). CRAN packages take no version.
     """
     allowed = environment.rules.unpinned
 

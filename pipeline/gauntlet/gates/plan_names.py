@@ -9,7 +9,7 @@ from gauntlet.core.errors import DataError
 from gauntlet.core.planned_values import PlannedBlock, UndeterminedError
 from gauntlet.core.problem import Names
 from gauntlet.core.terraform_plan import ResourceChange
-from gauntlet.core.verdict import Status, Verdict
+from gauntlet.core.verdict import Verdict
 from gauntlet.gates.plan_gate import Finding, PlannedEnvironment, concluded, plan_gate
 
 NAMES_AGREE = "plan::names_agree_with_problem"
@@ -94,7 +94,7 @@ def _missing(called: _Called, names: Names, resources: tuple[ResourceChange, ...
         return
     first = resources[0]
     if unknown:
-        yield Finding(f"{unknown[0]}, so whether it is {wanted} is not", first.file, first.address, Status.INCONCLUSIVE)
+        yield Finding(f"{unknown[0]}, so whether it is {wanted} is not", first.file, first.address, undetermined=True)
         return
     where = " and ".join(resource.address for resource in resources)
     yield Finding(

@@ -246,12 +246,12 @@ def seed_luck(candidate: Candidate) -> Verdict:
     It is fitted with some other seeds, drawn from the problem's. The AUCs are those on the split that models are chosen
     on, never on test. What is held against the bound is the best less the worst; its interval is DeLong's for those two
     on the same rows, so it does not know that they were picked. Above the bound by no more than that interval allows,
-    the rows cannot tell: INCONCLUSIVE.
+    the rows cannot tell: WARN.
     """
     rules, trainer, splits = candidate.problem.gates.reproducibility, _trainer(candidate), candidate.splits
     if splits.selection == "test":
         sentence = "the model was chosen on the test rows, and there are no others to look at its luck with"
-        return Verdict(SEED_LUCK, Status.INCONCLUSIVE, sentence, bound=rules.maximum_seed_spread)
+        return Verdict(SEED_LUCK, Status.WARN, sentence, bound=rules.maximum_seed_spread)
     train, selection = splits.rows("train"), _selection_rows(candidate)
     answers = {"its own seed": candidate.answers(candidate.model, splits.selection)}
     for number in range(rules.seeds):
@@ -265,7 +265,7 @@ def seed_luck(candidate: Candidate) -> Verdict:
     if spread > rules.maximum_seed_spread:
         status, words = Status.FAIL, "more than"
         if interval[0] <= rules.maximum_seed_spread:
-            status, words = Status.INCONCLUSIVE, f"more than, though {len(selection.label)} rows cannot tell it from,"
+            status, words = Status.WARN, f"more than, though {len(selection.label)} rows cannot tell it from,"
     sentence = (
         f"AUC of {candidate.chosen} on {splits.selection}: {listed}; they lie {spread:.4f} apart, {words} "
         f"{rules.maximum_seed_spread:g}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from gauntlet.core.errors import DataError
 from gauntlet.core.progress import Progress
-from gauntlet.core.verdict import Status, Verdict, broke
+from gauntlet.core.verdict import BLOCKING, Status, Verdict, broke
 from gauntlet.gates.gate import Gate, Saboteur
 from gauntlet.stages.candidate import Candidate
 
@@ -26,7 +26,8 @@ class SabotageOutcome:
     Attributes:
         name: The saboteur's name.
         gate: The gate that must catch it.
-        caught: Whether that gate said no, for a reason of its own: a gate that only broke has caught nothing.
+        caught: Whether that gate gave FAIL, or CONFIG_ERROR for a reason of its own; for what a gate never fails for
+            (``Gate.advisory``) WARN. A gate that broke, or a NOTE, has caught nothing.
         sentence: What the gate said, or why the saboteur could not do its work.
         others: The other gates that said no, without those that fit models again and those of single expectations.
     """
@@ -68,7 +69,7 @@ def sabotage(
         for gate in watched:
             seen[gate.name] = _traced(gate, candidate)
             task.advance(note=gate.name)
-    unsound = [entry.verdict for entry in seen.values() if entry.verdict.status is not Status.PASS]
+    unsound = [entry.verdict for entry in seen.values() if entry.verdict.status in BLOCKING]
     if unsound:
         said = "; ".join(f"{verdict.sentence} ({verdict.gate})" for verdict in unsound[:3])
         raise DataError(f"sabotage needs a candidate that passes every gate, and {len(unsound)} say no: {said}")
@@ -98,8 +99,10 @@ def _tried(
     changed = {part for part in _PARTS if getattr(broken, part) is not getattr(candidate, part)}
     verdict = _verdict(gate, broken, changed, seen)
     bystanders = [other for other in gates.values() if _is_bystander(other) and other.name != gate.name]
-    others = [other.name for other in bystanders if _verdict(other, broken, changed, seen).status is not Status.PASS]
-    caught = verdict.status is not Status.PASS and not broke(verdict)
+    others = [other.name for other in bystanders if _verdict(other, broken, changed, seen).status in BLOCKING]
+    catching = BLOCKING | {Status.WARN} if gate.advisory else BLOCKING
+    # A gate that warned of the sound candidate as well has not noticed anything.
+    caught = verdict.status in catching and not broke(verdict) and verdict.status is not seen[gate.name].verdict.status
     return SabotageOutcome(saboteur.name, saboteur.gate, caught, verdict.sentence, tuple(others))
 
 

@@ -108,7 +108,7 @@ def splits_alike(candidate: Candidate) -> Verdict:
     if sizes[fewest] < rules.minimum_rows:
         sentence = f"{fewest} has {sizes[fewest]} rows; fewer than {rules.minimum_rows} say nothing about likeness"
         bound = float(rules.minimum_rows)
-        return Verdict(SPLITS_ALIKE, Status.INCONCLUSIVE, sentence, float(sizes[fewest]), bound, len(frame))
+        return Verdict(SPLITS_ALIKE, Status.NOTE, sentence, float(sizes[fewest]), bound, len(frame))
     found = _moved(frame, [*candidate.splits.features, "label"], splits_of(candidate))
     adjusted = holm_adjusted({place: moved.p for place, moved in found.items()})
     worst = sorted(found, key=lambda place: -found[place].psi)

@@ -73,7 +73,7 @@ def no_near_repeats_across_splits(candidate: Candidate) -> Verdict:
     A column's unit is its ``resolution``; numbers without one may differ by ``relative_tolerance``; whole numbers,
     texts and booleans must be equal, and missing values equal each other. The answer is that of comparing all pairs,
     found in memory by a tree, and of many rows on Spark by a join on shifted grids. Where rows lie so dense
-    that more than ``maximum_compared_pairs`` would have to be compared, it is INCONCLUSIVE.
+    that more than ``maximum_compared_pairs`` would have to be compared, it is FAIL, since nothing was shown.
     """
     frame, rules = judged_rows(candidate), candidate.problem.gates.split
     found = _near_repeats(candidate, frame)
@@ -85,7 +85,7 @@ def no_near_repeats_across_splits(candidate: Candidate) -> Verdict:
             f"more than {rules.maximum_compared_pairs}"
         )
         bound = float(rules.maximum_compared_pairs)
-        return Verdict(NO_NEAR_REPEATS, Status.INCONCLUSIVE, sentence, float(found.compared), bound, len(frame))
+        return Verdict(NO_NEAR_REPEATS, Status.FAIL, sentence, float(found.compared), bound, len(frame))
     good = f"no two rows of different splits lie within one unit on every feature, of {len(frame)} rows"
     example = f", such as {found.example[1]} and the earlier {found.example[0]}" if found.example else ""
     fault = f"{found.pairs} pairs of rows of different splits lie within one unit on every feature{example}"

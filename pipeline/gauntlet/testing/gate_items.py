@@ -24,6 +24,7 @@ from gauntlet.testing.road_options import road_of
 from gauntlet.testing.user_pipeline import Pipeline, judgement_of, pipeline_gates
 
 VERDICT_PROPERTY = "gauntlet_verdict"
+LEVEL_PROPERTY = "gauntlet_level"
 NOT_CHECKED_PROPERTY = "gauntlet_not_checked"
 # Another worker may be making the candidate: a whole road takes minutes.
 _LOCK_SECONDS = 3600.0
@@ -97,10 +98,10 @@ class GateCheck:
     expected_failure: tuple[str, date] | None = None
 
     def __call__(self) -> Verdict:
-        """Ask the gate; anything but PASS fails the test.
+        """Evaluate the gate; FAIL and CONFIG_ERROR fail the test, unless a waiver covers them.
 
         Returns:
-            The verdict, if it is PASS.
+            The verdict, if it does not block.
         """
         __tracebackhide__ = True
         try:
@@ -111,11 +112,11 @@ class GateCheck:
             verdict = Verdict(self.gate.name, Status.CONFIG_ERROR, f"there is no candidate to judge: {error}")
             gaps = ()
         self._record(verdict, gaps)
-        if verdict.waiver is not None:
+        if verdict.waiver is not None and verdict.status is not Status.WARN:
             pytest.xfail(f"waived until {verdict.waiver.until} by {verdict.waiver.owner}: {verdict.waiver.reason}")
         if self.expected_failure is not None:
             self._expect(verdict, *self.expected_failure)
-        if verdict.status is not Status.PASS:
+        if verdict.blocks:
             pytest.fail(f"{verdict.status}: {verdict.sentence}\nWhat to do: {self.gate.remedy}", pytrace=False)
         return verdict
 
@@ -125,8 +126,11 @@ class GateCheck:
             pytest.fail(
                 f"the expected failure ({reason}) was agreed until {until}: mend it, or agree anew", pytrace=False
             )
-        if verdict.status is Status.PASS:
-            pytest.fail(f"{self.gate.name} passes, though expected_failures says: {reason}; take it out", pytrace=False)
+        if verdict.status in (Status.PASS, Status.NOTE):
+            pytest.fail(
+                f"{self.gate.name} is {verdict.status}, but expected_failures expects it to fail ({reason}): remove it",
+                pytrace=False,
+            )
         if verdict.status is Status.CONFIG_ERROR:
             pytest.fail(f"CONFIG_ERROR is never expected: {verdict.sentence}", pytrace=False)
         pytest.xfail(f"expected until {until}: {reason} ({verdict.sentence})")
@@ -136,6 +140,7 @@ class GateCheck:
         if item is not None:
             document = json.dumps(verdict.record().model_dump(mode="json") | {"remedy": self.gate.remedy})
             item.user_properties.append((VERDICT_PROPERTY, document))
+            item.user_properties.append((LEVEL_PROPERTY, str(verdict.status)))
             item.user_properties.extend((NOT_CHECKED_PROPERTY, gap) for gap in gaps)
 
 

@@ -29,7 +29,7 @@ from gauntlet.core.errors import InputError
 from gauntlet.core.statistics.bootstrap import Statistic, bootstrap, percentile_interval, weighted_auc, weighted_mean
 from gauntlet.core.statistics.delong import paired_auc
 from gauntlet.core.statistics.holm import holm_adjusted
-from gauntlet.core.statistics.intervals import Interval, normal_quantile, normal_tail
+from gauntlet.core.statistics.intervals import Interval, normal_quantile, tail_of_difference
 from gauntlet.core.statistics.power import noninferiority_power, superiority_power
 from gauntlet.core.statistics.rows import probability_rows
 
@@ -225,7 +225,7 @@ def _test(metric: str, pair: _Pair, *, rule: ComparisonRule, generator: np.rando
         difference=difference,
         interval=(min(low, difference - reach), max(high, difference + reach)),
         standard_error=max(errors),
-        p=max(share, *(_p_value(difference - bound, error) for error in errors)),
+        p=max(share, *(tail_of_difference(difference - bound, error) for error in errors)),
     )
 
 
@@ -245,12 +245,6 @@ def _resampled(metric: str, pair: _Pair) -> Statistic:
     return lambda weights: (
         weighted_auc(pair.candidate, pair.label, weights) - weighted_auc(pair.champion, pair.label, weights)
     )
-
-
-def _p_value(distance: float, standard_error: float) -> float:
-    if standard_error == 0:
-        return 0.0 if distance > 0 else 1.0
-    return normal_tail(distance / standard_error)
 
 
 def _finished(test: _Test, adjusted_p: float, rule: ComparisonRule, tests: int) -> MetricComparison:

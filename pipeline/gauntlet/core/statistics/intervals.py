@@ -36,6 +36,16 @@ def normal_quantile(probability: float) -> float:
     return _NORMAL.inv_cdf(probability)
 
 
+def tail_of_difference(difference: float, standard_error: float) -> float:
+    """Return the one-sided p-value of a normal estimate: the chance of one so far above 0 if the truth is 0.
+
+    A standard error of 0 gives 0 for a positive difference, else 1.
+    """
+    if standard_error == 0:
+        return 0.0 if difference > 0 else 1.0
+    return normal_tail(difference / standard_error)
+
+
 def normal_tail(value: float) -> float:
     """Return the probability that a standard normal is greater than a value; infinite values are allowed."""
     return _NORMAL.cdf(-value)
