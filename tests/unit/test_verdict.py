@@ -1,4 +1,4 @@
-"""Verdicts: FAIL and CONFIG_ERROR promote nothing, nothing promotes for want of verdicts, and no gate can undo another's refusal."""
+"""Verdicts: FAIL and CONFIG_ERROR stop a promotion, silence promotes nothing, no gate undoes a refusal."""
 
 import math
 from dataclasses import replace
@@ -174,14 +174,8 @@ def test_an_interruption_is_not_a_verdict():
 
 
 def test_a_refusal_names_each_gate_that_says_no_and_no_other():
-    said = refusal_of(
-        [
-            _verdict(gate="good::gate"),
-            _verdict(Status.FAIL),
-            _verdict(Status.CONFIG_ERROR, gate="b::b"),
-            _verdict(Status.WARN, gate="c::c"),
-        ]
-    )
+    broken, warning = _verdict(Status.CONFIG_ERROR, gate="b::b"), _verdict(Status.WARN, gate="c::c")
+    said = refusal_of([_verdict(gate="good::gate"), _verdict(Status.FAIL), broken, warning])
     assert said == "it says FAIL (a::gate); it says CONFIG_ERROR (b::b)"
     assert refusal_of([_verdict()]) is None
 
