@@ -23,7 +23,7 @@ from gauntlet.core.scores import auc, best_threshold
 from gauntlet.core.seeding import Seeds
 from gauntlet.core.test_reads import read_test_reads, record_test_read
 from gauntlet.stages.candidate import Artefact, Candidate, Incumbent, JudgedModel, Refitted, Splits, TestLedger
-from gauntlet.stages.trainer import in_order_of_ids
+from gauntlet.stages.recipe import in_order_of_ids
 from gauntlet.stages.training_rows import Rows
 
 ROWS = 3000

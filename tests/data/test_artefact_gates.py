@@ -26,7 +26,7 @@ from gauntlet.adapters import booster_function, packing
 from gauntlet.adapters.artefact import SparkModel, answered, load_packed, quiet_mlflow
 from gauntlet.adapters.artefact_files import file_digests
 from gauntlet.adapters.checked_tables import PandasTable
-from gauntlet.adapters.model_files import save_forest
+from gauntlet.adapters.model_files import FittedModel, save_forest
 from gauntlet.core.encoding import encode, learn_encoding
 from gauntlet.core.problem import Problem
 from gauntlet.core.problem_file import load_problem
@@ -35,7 +35,6 @@ from gauntlet.core.verdict import Status
 from gauntlet.gates.artefact import GATES, files_as_packed
 from gauntlet.gates.artefact_saboteurs import SABOTEURS
 from gauntlet.stages.candidate import Artefact, Candidate, JudgedModel, Splits
-from gauntlet.stages.trainer import EncodedScorer
 from gauntlet.stages.training_rows import Rows
 from tests.made_candidate import made_frame
 from tests.made_problem import make_problem
@@ -45,7 +44,7 @@ pytestmark = pytest.mark.data
 BY_NAME = {gate.name: gate for gate in GATES}
 
 
-def fit(train: Rows, problem: Problem, folder: Path, *, family: str) -> tuple[EncodedScorer, Path, Path]:
+def fit(train: Rows, problem: Problem, folder: Path, *, family: str) -> tuple[FittedModel, Path, Path]:
     """Fit a small booster or forest to training rows; return how it answers, its file and its encoding's."""
     encoding = learn_encoding(train.features, problem.features)
     encoding_path, matrix = folder / "encoding.json", encode(train.features, encoding)
@@ -55,11 +54,11 @@ def fit(train: Rows, problem: Problem, folder: Path, *, family: str) -> tuple[En
         settings = {"objective": "binary:logistic", "max_depth": 4, "nthread": 1, "seed": 3}
         booster = xgboost.train(settings, xgboost.DMatrix(matrix, train.label), num_boost_round=12)
         booster.save_model(path)
-        return EncodedScorer(encoding, booster.inplace_predict), path, encoding_path
+        return FittedModel("booster", encoding, booster), path, encoding_path
     path = folder / "model.skops"
     forest = RandomForestClassifier(n_estimators=6, random_state=5).fit(matrix, train.label)
     save_forest(forest, path)
-    return EncodedScorer(encoding, lambda rows: forest.predict_proba(rows)[:, 1]), path, encoding_path
+    return FittedModel("forest", encoding, forest), path, encoding_path
 
 
 def packed_candidate(problem: Problem, frame: pd.DataFrame, folder: Path, spark: Any, *, family: str) -> Candidate:

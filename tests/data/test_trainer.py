@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gauntlet.adapters.model_files import load_fitted
+from gauntlet.adapters.model_files import load_fitted, save_model
+from gauntlet.core.canonical import file_digest
 from gauntlet.core.errors import DataError
 from gauntlet.core.problem_file import load_problem
 from gauntlet.stages.baseline import baseline
-from gauntlet.stages.trainer import RoadTrainer, in_order_of_ids
+from gauntlet.stages.recipe import fit_recipe, in_order_of_ids
+from gauntlet.stages.trainer import RoadTrainer
 from gauntlet.stages.training_rows import Rows, read_split
 from tests.data.trained_world import OVERRIDES, TrainedWorld, make_context, shared_world
 
@@ -60,6 +62,17 @@ def test_the_splits_rows_are_those_that_the_stages_read(world: TrainedWorld, nam
     trainer = world.trainer(name)
     rows = [read_split(trainer.context, world.split, part) for part in ("train", "validation")]
     assert trainer.fit(rows[0], rows[1]).digest == trainer.digest
+
+
+def test_the_recipe_in_memory_gives_the_stages_models_bit_for_bit(world: TrainedWorld, tmp_path: Path) -> None:
+    train, selection = both(world)
+    found = fit_recipe(shuffled(train, 5), selection, problem=world.problem, seeds=world.context("look").seeds)
+    for model in found.models:
+        record = world.records[model.name]
+        path = tmp_path / Path(record.file.path).name
+        save_model(model.fitted, path)
+        assert file_digest(path) == record.file.sha256
+        assert (model.parameters, model.auc_selection) == (record.parameters, record.auc_selection)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -22,7 +22,7 @@ from gauntlet.gates import reproducibility as gates
 from gauntlet.gates.gate import Saboteur
 from gauntlet.gates.reproducibility_saboteurs import SABOTEURS
 from gauntlet.stages.candidate import Candidate, JudgedModel, Refitted
-from gauntlet.stages.trainer import in_order_of_ids
+from gauntlet.stages.recipe import in_order_of_ids
 from gauntlet.stages.training_rows import Rows
 from tests.made_candidate import champion_of, made_candidate
 

@@ -6,7 +6,7 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import numpy as np
@@ -67,22 +67,22 @@ def _write(target: ZipFile, name: str, content: bytes) -> None:
 
 @dataclass(frozen=True)
 class FittedModel:
-    """A fitted model in memory, read from the state folder (not from the registry).
+    """A fitted model in memory.
 
     Attributes:
-        record: What it was read from.
+        family: What it is.
         encoding: The encoding of features.
         model: The forest or the booster.
     """
 
-    record: ModelRecord
+    family: Literal["forest", "booster"]
     encoding: Encoding
     model: Any
 
     def probability(self, features: pd.DataFrame) -> NDArray[np.float64]:
         """Return the probability of the positive class, one a row."""
         matrix = encode(features, self.encoding)
-        if self.record.family == "booster":
+        if self.family == "booster":
             found = self.model.inplace_predict(matrix)
         else:
             found = self.model.predict_proba(matrix)[:, 1]
@@ -90,19 +90,28 @@ class FittedModel:
 
 
 def load_fitted(record: ModelRecord, *, state: State) -> FittedModel:
-    """Read a fitted model from the state folder."""
+    """Read a fitted model from the state folder (not from the registry)."""
     encoding = Encoding.model_validate_json(state.path(record.encoding).read_text(encoding="utf-8"))
-    path = str(state.path(record.file))
-    model: Any
-    if record.family == "booster":
+    return FittedModel(record.family, encoding, read_model(state.path(record.file), family=record.family))
+
+
+def save_model(fitted: FittedModel, path: Path) -> None:
+    """Write a fitted model as the stages do; equal models give equal bytes."""
+    if fitted.family == "booster":
+        fitted.model.save_model(path)
+    else:
+        save_forest(fitted.model, path)
+
+
+def read_model(path: Path, *, family: Literal["forest", "booster"]) -> Any:
+    """Read a forest or a booster from its file."""
+    if family == "booster":
         import xgboost  # noqa: PLC0415 - takes a second to import
 
-        model = xgboost.Booster(params={"nthread": 1}, model_file=path)
-    else:
-        import skops.io  # noqa: PLC0415 - takes a second to import, with scikit-learn
+        return xgboost.Booster(params={"nthread": 1}, model_file=str(path))
+    import skops.io  # noqa: PLC0415 - takes a second to import, with scikit-learn
 
-        model = skops.io.load(path, trusted=TRUSTED_TYPES)
-    return FittedModel(record=record, encoding=encoding, model=model)
+    return skops.io.load(str(path), trusted=TRUSTED_TYPES)
 
 
 def model_digest(record: ModelRecord, *, threshold: float | None = None) -> str:

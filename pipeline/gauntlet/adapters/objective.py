@@ -283,7 +283,9 @@ _SHARED: dict[str, Any] = {}
 
 def _prepared(objective: Objective) -> Any:
     identity = objective.identity
-    if identity not in _SHARED:
-        _SHARED.clear()
-        _SHARED[identity] = objective.prepare()
-    return _SHARED[identity]
+    prepared = _SHARED.get(identity)
+    if prepared is None:
+        prepared = objective.prepare()
+        _SHARED.clear()  # another thread's sweep only has to prepare again
+        _SHARED[identity] = prepared
+    return prepared

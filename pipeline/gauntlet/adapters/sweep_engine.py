@@ -153,13 +153,13 @@ class Search:
         objective: How a trial is evaluated.
         rule: The space, the budget, the lag and how many failures are too many.
         seeds: The source of random draws.
-        journal_path: Where finished trials are kept.
+        journal_path: Where finished trials are kept; None keeps them in memory only.
     """
 
     objective: Objective
     rule: SweepRule
     seeds: Seeds
-    journal_path: Path
+    journal_path: Path | None = None
 
     @property
     def identity(self) -> str:
@@ -215,7 +215,8 @@ class _Sweep:
     ) -> None:
         self._rule = search.rule
         self._proposer = LagProposer(search.rule, seeds=search.seeds)
-        self._journal = Journal(search.journal_path, identity=search.identity)
+        path = search.journal_path
+        self._journal = None if path is None else Journal(path, identity=search.identity)
         self._runner = runner
         self._plan = plan
         self._on_result = on_result
@@ -224,7 +225,7 @@ class _Sweep:
 
     def run(self) -> tuple[TrialResult, ...]:
         """Evaluate all that the journal lacks."""
-        for _, result in sorted(self._journal.start().items()):
+        for _, result in sorted(({} if self._journal is None else self._journal.start()).items()):
             self._count(result)
         waiting = deque(index for index in range(self._rule.trials) if index not in self._finished)
         with ThreadPoolExecutor(self._plan.workers, thread_name_prefix="sweep") as pool:
@@ -255,7 +256,8 @@ class _Sweep:
         for future in done:
             if future.exception() is None:
                 for result in future.result():
-                    self._journal.append(result)
+                    if self._journal is not None:
+                        self._journal.append(result)
                     self._count(result)
         if errors:
             raise self._explained(errors[0]) from errors[0]

@@ -82,10 +82,21 @@ class _Forests:
         )
 
 
-def fit_forest(train: Rows, encoding: Encoding, *, trees: int, seed: int) -> RandomForestClassifier:
-    """Return a forest fitted on training rows; the same one for the same seed, bit for bit."""
+def fit_forest(
+    train: Rows, encoding: Encoding, *, trees: int, seed: int, threads: int | None = None
+) -> RandomForestClassifier:
+    """Return a forest fitted on training rows; the same one for the same seed, bit for bit.
+
+    Args:
+        train: The training rows.
+        encoding: How they enter the matrix.
+        trees: How many trees.
+        seed: The seed of the forest.
+        threads: How many threads share the work, which changes nothing in the forest; None takes one for each core.
+    """
     # Each tree has its own seed, so the number of threads changes nothing; scikit-learn takes integers only.
-    forest = RandomForestClassifier(n_estimators=trees, random_state=seed, n_jobs=os.cpu_count() or 1)
+    jobs = (os.cpu_count() or 1) if threads is None else threads
+    forest = RandomForestClassifier(n_estimators=trees, random_state=seed, n_jobs=jobs)
     forest.fit(encode(train.features, encoding), train.label)
     # While predicting, threads would add up the trees' answers in any order, and the last bits would differ.
     return forest.set_params(n_jobs=None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gauntlet.adapters.model_files import load_fitted, model_digest
 from gauntlet.core import scores
 from gauntlet.core.canonical import digest
@@ -9,6 +11,7 @@ from gauntlet.core.errors import RefusedError
 from gauntlet.core.problem import Costs
 from gauntlet.core.results import BaselineResult, ModelRecord, SelectResult, SplitResult, SweepResult
 from gauntlet.stages.context import StageContext
+from gauntlet.stages.recipe import choose
 from gauntlet.stages.tags import split_tags
 from gauntlet.stages.training_rows import Rows, read_split
 
@@ -29,22 +32,21 @@ def select(context: StageContext, *, split: SplitResult, baseline: BaselineResul
     probability = {
         record.name: load_fitted(record, state=context.state).probability(rows.features) for record in candidates
     }
-    measured = {name: scores.auc(given, rows.label) for name, given in probability.items()}
+    choice = choose(probability, rows.label, costs=costs)
     for record in candidates:
-        _require_as_recorded(record, measured[record.name])
-    chosen = max(candidates, key=lambda record: measured[record.name])  # max takes the first of equals
-    best = scores.best_threshold(probability[chosen.name], rows.label, costs)
+        _require_as_recorded(record, choice.auc[record.name])
+    chosen = next(record for record in candidates if record.name == choice.name)
     result = SelectResult(
         candidates=candidates,
         chosen=chosen,
-        threshold=best.threshold,
-        cost=best.cost,
+        threshold=choice.best.threshold,
+        cost=choice.best.cost,
         accept_all_cost=scores.accept_all_cost(rows.label, costs),
         reject_all_cost=scores.reject_all_cost(rows.label, costs),
         curve=scores.cost_curve(probability[chosen.name], rows.label, costs),
         selection_digest="",
     )
-    result = result.model_copy(update={"selection_digest": _selection_digest(split, result, measured, costs)})
+    result = result.model_copy(update={"selection_digest": _selection_digest(split, result, choice.auc, costs)})
     _log(context, split, result, rows)
     return result
 
@@ -57,7 +59,7 @@ def _require_as_recorded(record: ModelRecord, measured: float) -> None:
         )
 
 
-def _selection_digest(split: SplitResult, choice: SelectResult, measured: dict[str, float], costs: Costs) -> str:
+def _selection_digest(split: SplitResult, choice: SelectResult, measured: Mapping[str, float], costs: Costs) -> str:
     return digest(
         {
             "rows": split.table.fingerprint,

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xgboost
 
-from gauntlet.adapters.objective import (
-    BoostedTreesObjective,
-    Matrices,
-    PackedMatrices,
-    area_under_curve,
-    booster_parameters,
-)
+from gauntlet.adapters.objective import BoostedTreesObjective, area_under_curve, booster_parameters
 from gauntlet.adapters.sweep_engine import Search, run_sweep
 from gauntlet.adapters.tpe import fit_seed
 from gauntlet.adapters.trial_runs import TrialRuns
-from gauntlet.core.encoding import Encoding, encode, learn_encoding
+from gauntlet.core.encoding import Encoding, learn_encoding
 from gauntlet.core.errors import DataError
 from gauntlet.core.results import ModelRecord, SplitResult, SweepResult
 from gauntlet.core.seeding import Seeds
 from gauntlet.core.state import write_atomically
 from gauntlet.core.trials import Trial, TrialResult, best_trial, trials_digest
 from gauntlet.stages.context import StageContext
+from gauntlet.stages.recipe import BOOSTER, boosted_objective
 from gauntlet.stages.tags import split_tags
 from gauntlet.stages.training_rows import read_split
 
@@ -57,7 +52,7 @@ def sweep(context: StageContext, *, split: SplitResult) -> SweepResult:
             trials_digest=trials_digest(results),
             journal=context.state.file_ref(journal),
             model=ModelRecord(
-                name="sweep",
+                name=BOOSTER,
                 family="booster",
                 file=context.state.file_ref(model_path),
                 encoding=context.state.file_ref(encoding_path),
@@ -76,22 +71,8 @@ def learn(context: StageContext, split: SplitResult) -> tuple[Encoding, BoostedT
     train = read_split(context, split, "train")
     selection = read_split(context, split, split.selection)
     encoding = learn_encoding(train.features, context.problem.features)
-    matrices = Matrices(
-        train=encode(train.features, encoding),
-        train_label=train.label,
-        selection=encode(selection.features, encoding),
-        selection_label=selection.label,
-    )
-    rule = context.problem.sweep
-    objective = BoostedTreesObjective(
-        data=PackedMatrices.pack(matrices),
-        max_rounds=rule.max_rounds,
-        early_stopping_rounds=rule.early_stopping_rounds,
-        limit_seconds=rule.trial_seconds,
-        # The tutorial reports what all trees predict, also those grown after the best iteration.
-        trees="all" if split.protocol == "notebook" else "best",
-    )
-    return encoding, objective
+    trees: Literal["best", "all"] = "all" if split.protocol == "notebook" else "best"
+    return encoding, boosted_objective(train, selection, encoding=encoding, problem=context.problem, trees=trees)
 
 
 def _run_recorded(

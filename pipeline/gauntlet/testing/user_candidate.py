@@ -23,7 +23,7 @@ from gauntlet.core.scores import auc, best_threshold
 from gauntlet.core.seeding import Seeds
 from gauntlet.stages.baseline import fit_forest
 from gauntlet.stages.candidate import Artefact, Candidate, JudgedModel, Refitted, Scorer, Splits
-from gauntlet.stages.trainer import in_order_of_ids
+from gauntlet.stages.recipe import in_order_of_ids
 from gauntlet.stages.training_rows import Rows
 from gauntlet.testing.user_pipeline import Pipeline, labelled, problem_of
 
