@@ -106,9 +106,21 @@ def test_a_much_better_champion_is_kept(sound):
     assert verdict.interval[1] < verdict.bound
 
 
-def test_what_the_numbers_cannot_tell_is_inconclusive(sound):
+def test_what_the_rows_cannot_decide_blocks_and_says_how_many_rows_would(sound):
     alike = _with(_champion_shaken(sound, by=0.02), margins={"auc": 0.0001})
-    assert not_worse_than_champion(alike).status is Status.INCONCLUSIVE
+    verdict = not_worse_than_champion(alike)
+    assert (verdict.status, verdict.sentence.startswith("No decision, the champion stays")) == (Status.FAIL, True)
+    assert verdict.rows_needed > len(sound.splits.frame)
+    assert f"a table of about {verdict.rows_needed} such rows" in verdict.sentence
+
+
+@pytest.mark.parametrize("margin", [0.001, 0.002])
+def test_the_rows_that_would_decide_grow_with_the_square_of_the_margin(sound, margin):
+    wide, narrow = (
+        not_worse_than_champion(_with(_champion_shaken(sound, by=0.02), margins={"auc": one})).rows_needed
+        for one in (margin, margin / 2)
+    )
+    assert narrow == pytest.approx(4 * wide, rel=0.01)
 
 
 def test_better_asks_for_more_than_not_worse(sound):
@@ -119,7 +131,7 @@ def test_better_asks_for_more_than_not_worse(sound):
 
 def test_too_few_rows_of_a_class_decide_nothing(sound):
     verdict = not_worse_than_champion(_with(_against(sound), minimum_class_rows=200))
-    assert (verdict.status, "fewer than 200 positive" in verdict.sentence) == (Status.INCONCLUSIVE, True)
+    assert (verdict.status, "fewer than 200 positive" in verdict.sentence) == (Status.FAIL, True)
 
 
 def _known_to_champion(candidate, count):
@@ -140,7 +152,7 @@ def test_rows_that_the_champion_was_fitted_on_are_left_out_and_counted(sound):
 
 def test_a_champion_that_knows_all_rows_cannot_be_compared_with(sound):
     verdict = not_worse_than_champion(champion_fitted_on_the_test_rows(sound))
-    assert (verdict.status, verdict.rows) == (Status.INCONCLUSIVE, 0)
+    assert (verdict.status, verdict.rows) == (Status.FAIL, 0)
 
 
 def test_the_type_of_the_champions_training_rows_does_not_hide_them(sound):

@@ -79,7 +79,7 @@ def test_every_gate_has_a_saboteur_and_no_two_have_one_name():
     assert len({saboteur.name for saboteur in SABOTEURS}) == len(SABOTEURS)
 
 
-UNDECIDED = {"one_feature_for_all", "every_row_accepted", "champion_fitted_on_the_test_rows"}
+WARNED = {"training_rows_known_by_heart", "every_row_accepted"}
 NOT_JUDGED = {
     "recorded_auc_is_nan",
     "recorded_auc_missing",
@@ -101,7 +101,7 @@ NOT_JUDGED = {
 def test_a_saboteur_is_caught_and_leaves_the_sound_candidate_alone(sound, saboteur):
     frame, models = sound.splits.frame.copy(), dict(sound.models)
     verdict = BY_NAME[saboteur.gate.removeprefix("model::")](saboteur(sound))
-    expected = Status.INCONCLUSIVE if saboteur.name in UNDECIDED else Status.FAIL
+    expected = Status.WARN if saboteur.name in WARNED else Status.FAIL
     assert verdict.status is (Status.CONFIG_ERROR if saboteur.name in NOT_JUDGED else expected), verdict.sentence
     assert sound.splits.frame.equals(frame)
     assert dict(sound.models) == models
@@ -213,8 +213,8 @@ def test_the_record_of_every_model_is_looked_at(sound):
 
 
 def test_the_least_auc_is_the_problems_and_has_an_interval(sound):
-    measured = _ask("auc_at_least_minimum", sound).measured
-    for bound, status in ((measured, Status.PASS), (measured + 1e-9, Status.FAIL)):
+    low = _ask("auc_at_least_minimum", sound).interval[0]
+    for bound, status in ((low - 1e-9, Status.PASS), (low, Status.FAIL)):
         problem = load_problem(overrides={"gates.model.minimum_auc": bound})
         verdict = _ask("auc_at_least_minimum", sound.changed(problem=problem))
         assert verdict.status is status
@@ -233,11 +233,11 @@ def test_a_baseline_that_is_the_candidate_is_no_baseline(sound, same):
     assert (verdict.status, verdict.sentence.startswith("compared with itself")) == (Status.CONFIG_ERROR, True)
 
 
-def test_the_gap_is_held_against_its_bound(sound):
+def test_a_gap_beyond_its_bound_is_a_warning(sound):
     gap = _ask("train_test_gap", sound).measured
     problem = load_problem(overrides={"gates.model.maximum_gap": gap / 2})
     assert gap > 0
-    assert _ask("train_test_gap", sound.changed(problem=problem)).status is Status.FAIL
+    assert _ask("train_test_gap", sound.changed(problem=problem)).status is Status.WARN
 
 
 def test_a_threshold_that_costs_the_same_passes(sound):

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from gauntlet.gates.gate import Gate
-from gauntlet.gates.model_auc import (
-    auc_at_least_baseline,
-    auc_at_least_minimum,
-    recorded_metrics_are_true,
-    train_test_gap,
-)
+from gauntlet.gates.model_auc import auc_at_least_baseline, recorded_metrics_are_true, train_test_gap
 from gauntlet.gates.model_champion import champion_is_known, not_worse_than_champion
 from gauntlet.gates.model_costs import threshold_beats_trivial_decisions, threshold_is_cheapest
+from gauntlet.gates.model_floor import auc_at_least_minimum
 from gauntlet.gates.model_learning import better_than_trivial_models, shuffled_labels_teach_nothing
 from gauntlet.gates.model_robustness import calibrated, stable_under_noise
 from gauntlet.gates.model_slices import every_slice_holds

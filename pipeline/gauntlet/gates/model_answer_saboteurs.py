@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gauntlet.core.canonical import digest
 from gauntlet.core.errors import DataError
 from gauntlet.core.scores import auc
+from gauntlet.core.seeding import Seeds
 from gauntlet.core.statistics.slices import MOST_VALUES
 from gauntlet.gates.gate import Saboteur, saboteur
 from gauntlet.gates.model_learning import best_single_feature
@@ -197,6 +198,10 @@ class _LeakingTrainer:
     def fit(self, train: Rows, selection: Rows, *, seed: int | None = None, workers: int | None = None) -> Refitted:
         """Fit to the true labels of the rows."""
         return self.trainer.fit(self._labelled(train), self._labelled(selection), seed=seed, workers=workers)
+
+    def fit_recipe(self, train: Rows, selection: Rows, *, seeds: Seeds) -> Scorer:
+        """Repeat the recipe as the trainer does."""
+        return self.trainer.fit_recipe(self._labelled(train), self._labelled(selection), seeds=seeds)
 
     def search(self, *, workers: int, trials: int) -> str | None:
         """Search as the trainer does."""

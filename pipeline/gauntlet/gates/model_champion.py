@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -71,7 +72,9 @@ def not_worse_than_champion(candidate: Candidate) -> Verdict:
     Both answer the same test rows. Rows whose features are among the champion's own training rows are left out: it
     could know them by heart. Not to be worse by more than the margins must be shown by a paired test of non-inferiority
     (DeLong's for the AUC, paired differences for the Brier score, and a paired bootstrap for both; Holm's correction);
-    that no difference was found is not enough. Rows that the champion was chosen on, but not fitted on, stay in.
+    that no difference was found is not enough. Where the rows are too few to decide, there is no decision: the champion
+    stays, and the message says from how many rows of the table there could be one. Rows that the champion was chosen
+    on, but not fitted on, stay in.
     """
     name, incumbent, test = not_worse_than_champion.name, _incumbent(candidate), chosen_on(candidate)
     if incumbent.bootstrap:
@@ -88,10 +91,16 @@ def not_worse_than_champion(candidate: Candidate) -> Verdict:
     against = f"champion: version {incumbent.version.version}; {left_out} of {test.rows} test rows are left out"
     why = f"{against}, as the champion was fitted on them"
     if len(np.unique(test.label[unknown])) < 2:
-        sentence = f"too few test rows are new to the champion to compare on ({why})"
+        sentence = f"No decision, the champion stays: too few test rows are new to the champion to compare on ({why})"
         return Verdict(name, Status.FAIL, sentence, None, None, int(unknown.sum()))
     comparison = _compared(candidate, test, incumbent.model, unknown)
-    return _verdict_of(comparison, f"{comparison.sentence} ({why if left_out else against})")
+    sentence = f"{comparison.sentence} ({why if left_out else against})"
+    if comparison.rows_needed is None:
+        return _verdict_of(comparison, sentence)
+    needed = math.ceil(comparison.rows_needed * len(candidate.splits.frame) / comparison.rows)
+    decide = f"a table of about {needed} such rows, compared on {comparison.rows_needed}, would decide"
+    verdict = _verdict_of(comparison, f"No decision, the champion stays: {sentence}; {decide}")
+    return replace(verdict, rows_needed=needed)
 
 
 def _compared(candidate: Candidate, test: Answered, champion: JudgedModel, unknown: NDArray[np.bool_]) -> Comparison:

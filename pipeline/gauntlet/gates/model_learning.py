@@ -15,10 +15,11 @@ from gauntlet.core.errors import DataError
 from gauntlet.core.problem import Column
 from gauntlet.core.scores import auc
 from gauntlet.core.statistics.delong import paired_auc
-from gauntlet.core.statistics.intervals import Interval, normal_quantile, normal_tail
-from gauntlet.core.verdict import Status, Verdict
+from gauntlet.core.statistics.holm import holm_adjusted
+from gauntlet.core.statistics.intervals import normal_quantile, tail_of_difference
+from gauntlet.core.verdict import Status, Verdict, estimate_status
 from gauntlet.gates.gate import gate
-from gauntlet.gates.model_parts import Answered, chosen_on, confidence_of, normal_interval, spoken
+from gauntlet.gates.model_parts import chosen_on, confidence_of, normal_interval, spoken, too_few_rows
 from gauntlet.stages.candidate import Candidate, Trainer, checked_answers
 from gauntlet.stages.training_rows import Rows
 
@@ -54,35 +55,49 @@ class SingleFeature:
 
 @gate(
     "model::better_than_trivial_models",
-    bounds=("gates.model.alpha",),
+    bounds=("gates.model.level",),
     needs=("models", "splits"),
-    remedy="FAIL: use the trivial model, or find what the features lack. WARN: bring more test rows.",
+    remedy="FAIL: use the trivial model, or find what the features lack. WARN: the test rows do not show which is "
+    "better; bring more of them.",
 )
 def better_than_trivial_models(candidate: Candidate) -> Verdict:
-    """Guard that the model beats a constant and the best single feature.
+    """Guard that the model is not shown to be worse than a constant or than the best single feature.
 
     The constant is the training rows' share of positives, compared by Brier score (paired differences). The single
     feature is a tree of at most 8 leaves on one feature, fitted and picked on train; it is compared by AUC (DeLong's
-    paired test). Both must be shown at level alpha, so no correction is needed.
+    paired test). FAIL: a difference lies below 0 and is shown to (level ``gates.model.level``, Holm's correction over
+    the two), or the model orders all test rows exactly as the single feature does. WARN: a difference lies below 0.
     """
-    test = chosen_on(candidate)
+    name, test = better_than_trivial_models.name, chosen_on(candidate)
     single = best_single_feature(candidate)
+    few = too_few_rows(name, candidate, test)
+    if few is not None:
+        return few
     answers = single.probability(candidate.splits.rows("test").features)
     pair = paired_auc(test.probability, answers, test.label)
     confidence = confidence_of(candidate)
     interval = normal_interval(pair.difference, pair.standard_error, confidence=confidence)
-    saved, saved_interval = _brier_saved(test, float(candidate.splits.rows("train").label.mean()), confidence)
-    p = normal_tail(pair.difference / pair.standard_error) if pair.standard_error else float(pair.difference <= 0)
-    shown = interval[0] > 0 and saved_interval[0] > 0
-    refuted = interval[1] < 0 or saved_interval[1] < 0
-    sentence = (
-        f"{candidate.chosen} {'beats' if shown else 'does not beat' if refuted else 'may or may not beat'} the trivial "
-        f"models: its AUC is {pair.difference:+.4f} above that of {single.feature} alone ({pair.second:.4f}; "
-        f"{spoken(interval, confidence=confidence)}, p {p:.4f}), and its Brier score {saved:+.4f} better than a "
-        f"constant's ({spoken(saved_interval, confidence=confidence)})"
+    constant = float(candidate.splits.rows("train").label.mean())
+    saved = (constant - test.label) ** 2 - (test.probability - test.label) ** 2
+    brier, brier_error = float(saved.mean()), float(saved.std(ddof=1)) / math.sqrt(test.rows)
+    brier_interval = normal_interval(brier, brier_error, confidence=confidence)
+    worse = holm_adjusted(
+        {
+            "auc": tail_of_difference(-pair.difference, pair.standard_error),
+            "brier": tail_of_difference(-brier, brier_error),
+        }
     )
-    status = Status.PASS if shown else Status.FAIL if refuted else Status.WARN
-    return Verdict(better_than_trivial_models.name, status, sentence, pair.difference, 0.0, test.rows, interval)
+    same = pair.difference == 0 and pair.standard_error == 0
+    shown = min(worse.values()) < candidate.problem.gates.model.level
+    status = estimate_status(beyond=same or min(pair.difference, brier) < 0, excluded=same or shown)
+    words = {Status.PASS: "is not worse than", Status.WARN: "may be worse than", Status.FAIL: "is worse than"}[status]
+    sentence = (
+        f"{candidate.chosen} {'is no better than' if same else words} the trivial "
+        f"models: its AUC is {pair.difference:+.4f} above that of {single.feature} alone ({pair.second:.4f}; "
+        f"{spoken(interval, confidence=confidence)}), and its Brier score {brier:+.4f} better than a constant's "
+        f"({spoken(brier_interval, confidence=confidence)})"
+    )
+    return Verdict(name, status, sentence, pair.difference, 0.0, test.rows, interval)
 
 
 def best_single_feature(candidate: Candidate) -> SingleFeature:
@@ -114,12 +129,6 @@ def _single_feature(column: Column, train: Rows, *, seed: int) -> SingleFeature 
     least = max(1, math.ceil(_LEAST_LEAF_SHARE * len(matrix)))
     tree = DecisionTreeClassifier(max_leaf_nodes=_LEAVES, min_samples_leaf=least, random_state=seed)
     return SingleFeature(column.name, encoding, tree.fit(matrix, train.label))
-
-
-def _brier_saved(test: Answered, constant: float, confidence: float) -> tuple[float, Interval]:
-    saved = (constant - test.label) ** 2 - (test.probability - test.label) ** 2
-    error = float(saved.std(ddof=1)) / math.sqrt(test.rows)
-    return float(saved.mean()), normal_interval(float(saved.mean()), error, confidence=confidence)
 
 
 @gate(

@@ -13,9 +13,9 @@ from gauntlet.core.problem import Column, Problem
 from gauntlet.core.statistics.calibration import calibration
 from gauntlet.core.statistics.delong import paired_auc
 from gauntlet.core.statistics.rows import probability_rows
-from gauntlet.core.verdict import Status, Verdict
+from gauntlet.core.verdict import Status, Verdict, estimate_status
 from gauntlet.gates.gate import gate
-from gauntlet.gates.model_parts import chosen_on, confidence_of, normal_interval, spoken, threshold_of
+from gauntlet.gates.model_parts import chosen_on, confidence_of, normal_interval, spoken, threshold_of, too_few_rows
 from gauntlet.stages.candidate import Candidate, checked_answers
 
 # Where no column has a measuring unit: what another way to compute a number may change of it.
@@ -24,7 +24,7 @@ _ROUNDING = 1e-6
 
 @gate(
     "model::calibrated",
-    bounds=("gates.model.maximum_calibration_excess", "gates.model.alpha"),
+    bounds=("gates.model.maximum_calibration_excess", "gates.model.level"),
     needs=("models", "splits"),
     remedy="Probabilities do not mean what they say: check that the model answers with probabilities, not decisions; "
     "grow fewer or shallower trees, or calibrate on the selection split. WARN: bring more test rows.",
@@ -32,28 +32,32 @@ _ROUNDING = 1e-6
 def calibrated(candidate: Candidate) -> Verdict:
     """Guard that probabilities mean what they say: of rows given 0.3, about 30 % are positive.
 
-    Measured is the expected calibration error (10 bins of equal size) less that of a perfectly calibrated model on as
-    many rows, with a bootstrap interval, all of which must lie within the bound. The Brier score is in the sentence.
-    A model that answers 0 and 1 only gives decisions, whatever its error.
+    Measured is the excess: the expected calibration error (10 bins of equal size) less that of a perfectly calibrated
+    model on as many rows, with a bootstrap interval. FAIL: the excess lies beyond its bound, and its interval excludes
+    0. WARN: it lies beyond its bound. A model that answers 0 and 1 only gives decisions, whatever its error: FAIL.
     """
     name, test, confidence = calibrated.name, chosen_on(candidate), confidence_of(candidate)
+    bound = candidate.problem.gates.model.maximum_calibration_excess
+    if np.isin(test.probability, (0, 1)).all():
+        wrong = float((test.probability != test.label).mean())
+        sentence = f"{candidate.chosen} answers all {test.rows} test rows with 0 or 1: decisions, not probabilities"
+        return Verdict(name, Status.FAIL, sentence, wrong, bound, test.rows)
+    few = too_few_rows(name, candidate, test)
+    if few is not None:
+        return few
     found = calibration(
         test.probability,
         test.label,
         generator=candidate.seeds.generator("gates", name),
         confidence=confidence,
     )
-    bound, excess = candidate.problem.gates.model.maximum_calibration_excess, found.excess
-    if np.isin(test.probability, (0, 1)).all():
-        sentence = f"{candidate.chosen} answers all {test.rows} test rows with 0 or 1: decisions, not probabilities"
-        return Verdict(name, Status.FAIL, sentence, excess.value, bound, test.rows, excess.interval)
-    low, high = excess.interval
-    status = Status.PASS if high <= bound else Status.FAIL if low > bound else Status.WARN
-    says = {Status.PASS: "within", Status.FAIL: "beyond", Status.WARN: "perhaps beyond"}[status]
+    excess = found.excess
+    status = estimate_status(beyond=excess.value > bound, excluded=excess.interval[0] > 0)
+    words = {Status.PASS: "within", Status.WARN: "perhaps beyond", Status.FAIL: "beyond"}[status]
     sentence = (
         f"the calibration error of {candidate.chosen} on test is {found.error.value:.4f}, "
         f"{excess.value:+.4f} beyond the {found.expected_error:.4f} of a calibrated model "
-        f"({spoken(excess.interval, confidence=confidence)}), {says} gates.model.maximum_calibration_excess of "
+        f"({spoken(excess.interval, confidence=confidence)}), {words} gates.model.maximum_calibration_excess of "
         f"{bound:.4f}; its Brier score is {found.brier.value:.4f} "
         f"({spoken(found.brier.interval, confidence=confidence)})"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from gauntlet.core.errors import DataError
 from gauntlet.core.random_calls import random_calls
 from gauntlet.core.scores import auc
 from gauntlet.core.statistics.delong import paired_auc
-from gauntlet.core.statistics.intervals import normal_quantile
+from gauntlet.core.statistics.intervals import normal_quantile, tail_of_difference
 from gauntlet.core.verdict import Status, Verdict
 from gauntlet.gates.gate import Gate, gate
 from gauntlet.stages.candidate import Candidate, Trainer, checked_answers
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 _SHOWN = 3
 # Any number that is no divisor or multiple of what a table usually has.
 _PARTITIONS = 7
-_CONFIDENCE = 0.95
 
 CODE = "reproducibility::no_global_randomness_in_code"
 RUN_TIME = "reproducibility::no_global_randomness_at_run_time"
@@ -233,44 +233,66 @@ def row_order_changes_nothing(candidate: Candidate) -> Verdict:
 
 @gate(
     SEED_LUCK,
-    bounds=("gates.reproducibility.seeds", "gates.reproducibility.maximum_seed_spread"),
+    bounds=("gates.reproducibility.seeds", "gates.reproducibility.maximum_seed_spread", "gates.model.level"),
     needs=("trainer", "splits", "models"),
     slow=True,
+    advisory="a spread between seeds: it says nothing of the estimate on test",
     turn="beside",
     remedy="The score hangs on the seed, so it says little of the next fit: take more trees or a smaller learning "
     "rate, or bring more rows. Do not look for a better seed.",
 )
 def seed_luck(candidate: Candidate) -> Verdict:
-    """Guard that the chosen model is about as good with other seeds as with its own.
+    """Guard that the chosen model is about as good with other seeds as with its own; more is a WARN.
 
-    It is fitted with some other seeds, drawn from the problem's. The AUCs are those on the split that models are chosen
-    on, never on test. What is held against the bound is the best less the worst; its interval is DeLong's for those two
-    on the same rows, so it does not know that they were picked. Above the bound by no more than that interval allows,
-    the rows cannot tell: WARN.
+    It is fitted with some other seeds, drawn from the problem's. A model that draws nothing while it is fitted (the
+    same digest whatever the seed) is fitted to nine tenths of the training groups instead, drawn with that seed. The
+    AUCs are those on the split that models are chosen on, never on test. WARN: the best lies further above the worst
+    than ``maximum_seed_spread``, and further than so few rows explain (DeLong's paired test of the two at
+    ``gates.model.level``, divided by the number of pairs that they were picked from).
     """
     rules, trainer, splits = candidate.problem.gates.reproducibility, _trainer(candidate), candidate.splits
     if splits.selection == "test":
-        sentence = "the model was chosen on the test rows, and there are no others to look at its luck with"
-        return Verdict(SEED_LUCK, Status.WARN, sentence, bound=rules.maximum_seed_spread)
+        sentence = "not judged: the model was chosen on the test rows, and there are no other rows to compare seeds on"
+        return Verdict(SEED_LUCK, Status.NOTE, sentence, bound=rules.maximum_seed_spread)
     train, selection = splits.rows("train"), _selection_rows(candidate)
     answers = {"its own seed": candidate.answers(candidate.model, splits.selection)}
+    drawn = False
     for number in range(rules.seeds):
         seed = candidate.seeds.integer("reproducibility", "seed_luck", number)
-        answers[f"seed {seed}"] = checked_answers(trainer.fit(train, selection, seed=seed).scorer, selection)
+        refitted = trainer.fit(train, selection, seed=seed)
+        if refitted.digest == trainer.digest:
+            drawn, rows = True, train.where(_nine_tenths(candidate, number))
+            refitted = trainer.fit(rows, selection, seed=seed)
+        answers[f"seed {seed}"] = checked_answers(refitted.scorer, selection)
     found = {name: auc(given, selection.label) for name, given in answers.items()}
     best, worst = max(found, key=found.__getitem__), min(found, key=found.__getitem__)
-    spread, interval = found[best] - found[worst], _interval(answers[best], answers[worst], selection)
+    pair, pairs = paired_auc(answers[best], answers[worst], selection.label), math.comb(len(answers), 2)
+    level = candidate.problem.gates.model.level
+    explained = tail_of_difference(pair.difference, pair.standard_error) * pairs >= level
+    wide = pair.difference > rules.maximum_seed_spread
+    reach = normal_quantile(1 - level / pairs) * pair.standard_error
     listed = ", ".join(f"{value:.4f} ({name})" for name, value in found.items())
-    status, words = Status.PASS, "not more than"
-    if spread > rules.maximum_seed_spread:
-        status, words = Status.FAIL, "more than"
-        if interval[0] <= rules.maximum_seed_spread:
-            status, words = Status.WARN, f"more than, though {len(selection.label)} rows cannot tell it from,"
+    how = "fitted to nine tenths of the training groups, since seeds change nothing in it" if drawn else "refitted"
+    judged = "more than" if wide and not explained else "more than, but so few rows explain it:" if wide else "within"
     sentence = (
-        f"AUC of {candidate.chosen} on {splits.selection}: {listed}; they lie {spread:.4f} apart, {words} "
-        f"{rules.maximum_seed_spread:g}"
+        f"AUC of {candidate.chosen}, {how}, on {splits.selection}: {listed}; they lie {pair.difference:.4f} apart, "
+        f"{judged} gates.reproducibility.maximum_seed_spread of {rules.maximum_seed_spread:g}"
     )
-    return Verdict(SEED_LUCK, status, sentence, spread, rules.maximum_seed_spread, len(selection.label), interval)
+    status = Status.WARN if wide and not explained else Status.PASS
+    interval = (max(0.0, pair.difference - reach), pair.difference + reach)
+    return Verdict(
+        SEED_LUCK, status, sentence, pair.difference, rules.maximum_seed_spread, len(selection.label), interval
+    )
+
+
+def _nine_tenths(candidate: Candidate, number: int) -> NDArray[np.bool_]:
+    """Return which training rows are left when a tenth of their groups, drawn anew for each number, is left out."""
+    frame = candidate.splits.frame
+    groups = frame.loc[frame["split"] == "train", "group_id"].astype(str)
+    names = np.array(sorted(groups.unique()), dtype=object)
+    generator = candidate.seeds.generator("reproducibility", "seed_luck", "rows", number)
+    left_out = generator.permutation(names)[: len(names) // 10]
+    return np.asarray(~groups.isin(left_out), dtype=np.bool_)
 
 
 def _trainer(candidate: Candidate) -> Trainer:
@@ -332,12 +354,6 @@ def _moved(again: pd.Series | None, known: pd.DataFrame) -> list[str]:
     before = known.set_index("row_id")["split"]
     after = again.reindex(before.index)
     return sorted(before.index[(after != before).to_numpy()])
-
-
-def _interval(best: NDArray[np.float64], worst: NDArray[np.float64], rows: Rows) -> tuple[float, float]:
-    pair = paired_auc(best, worst, rows.label)
-    reach = normal_quantile((1 + _CONFIDENCE) / 2) * pair.standard_error
-    return max(0.0, pair.difference - reach), pair.difference + reach
 
 
 def _short(digests: Iterable[str]) -> str:

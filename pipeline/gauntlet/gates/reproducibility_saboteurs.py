@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from gauntlet.core.errors import DataError
+from gauntlet.core.seeding import Seeds
 from gauntlet.gates import reproducibility as gates
 from gauntlet.gates.gate import Saboteur, saboteur
-from gauntlet.stages.candidate import Candidate, Refitted, Trainer
+from gauntlet.stages.candidate import Candidate, Refitted, Scorer, Trainer
 from gauntlet.stages.training_rows import Rows
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ class SeedingTrainer:
         importlib.import_module(".".join(["numpy", "random"])).seed(42)
         return self.inner.fit(train, selection, seed=seed, **options)
 
+    def fit_recipe(self, train, selection, *, seeds):
+        return self.inner.fit_recipe(train, selection, seeds=seeds)
+
     def search(self, *, workers, trials):
         return self.inner.search(workers=workers, trials=trials)
 
@@ -73,6 +77,10 @@ class _Wrapping:
     def fit(self, train: Rows, selection: Rows, *, seed: int | None = None, workers: int | None = None) -> Refitted:
         """Fit as the sound trainer does."""
         return self.inner.fit(train, selection, seed=seed, workers=workers)
+
+    def fit_recipe(self, train: Rows, selection: Rows, *, seeds: Seeds) -> Scorer:
+        """Repeat the recipe as the trainer does."""
+        return self.inner.fit_recipe(train, selection, seeds=seeds)
 
     def search(self, *, workers: int, trials: int) -> str | None:
         """Search as the sound trainer does."""

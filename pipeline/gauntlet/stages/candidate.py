@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 import pandas as pd
@@ -177,6 +177,15 @@ class Trainer(Protocol):
                 candidate's own number. It changes nothing in the model.
         """
 
+    def fit_recipe(self, train: Rows, selection: Rows, *, seeds: Seeds) -> Scorer:
+        """Repeat the whole recipe on other rows: the search, early stopping and the choice of a model.
+
+        Args:
+            train: The rows to learn from.
+            selection: The rows to stop early and to choose on.
+            seeds: The source of random draws.
+        """
+
     def search(self, *, workers: int, trials: int) -> str | None:
         """Return the digest of a small sweep with so many workers; None for a model that no sweep has found."""
 
@@ -265,13 +274,29 @@ class Candidate:
         Raises:
             DataError: If it says anything else than one double for each row.
         """
-        place = (id(model.scorer), id(self.splits.frame), split)
-        if place not in self._answers:
-            given = checked_answers(model.scorer, self.splits.rows(split))
-            # The two objects are kept, so that no other can ever get their identities.
-            self._answers[place] = (model.scorer, self.splits.frame, given)
-        found: NDArray[np.float64] = self._answers[place][2]
-        return found
+        return cast(
+            "NDArray[np.float64]",
+            self.remembered(
+                f"answers to {split}",
+                model.scorer,
+                self.splits.frame,
+                compute=lambda: checked_answers(model.scorer, self.splits.rows(split)),
+            ),
+        )
+
+    def remembered(self, what: str, *owners: object, compute: Callable[[], Any]) -> Any:
+        """Return what was computed before for the same owners, or compute it; candidates made by ``changed`` share it.
+
+        Args:
+            what: What is computed.
+            owners: The objects that it depends on; they are compared by identity.
+            compute: Computes it.
+        """
+        key = (what, *map(id, owners))
+        if key not in self._answers:
+            # The owners are kept, so that no other object can ever get their identities.
+            self._answers[key] = (owners, compute())
+        return self._answers[key][1]
 
     def changed(self, **parts: Any) -> Candidate:
         """Return the candidate with some parts replaced."""

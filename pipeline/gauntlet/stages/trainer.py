@@ -13,11 +13,12 @@ from gauntlet.adapters.sweep_engine import Search, run_sweep
 from gauntlet.core.canonical import file_digest
 from gauntlet.core.errors import DataError
 from gauntlet.core.results import ModelRecord, SplitResult
+from gauntlet.core.seeding import Seeds
 from gauntlet.core.trials import Journal, TrialResult, read_journal, trials_digest
 from gauntlet.stages.baseline import in_the_tutorials_order
-from gauntlet.stages.candidate import Refitted
+from gauntlet.stages.candidate import Refitted, Scorer
 from gauntlet.stages.context import StageContext
-from gauntlet.stages.recipe import fit_again, in_order_of_ids
+from gauntlet.stages.recipe import fit_again, fit_recipe, in_order_of_ids
 from gauntlet.stages.split import split_names
 from gauntlet.stages.sweep import learn
 from gauntlet.stages.training_rows import Rows
@@ -78,6 +79,10 @@ class RoadTrainer:
             # Read back, as whoever loads the chosen model reads it.
             read = replace(fitted, model=read_model(path, family=fitted.family))
             return Refitted(digest=file_digest(path), scorer=read)
+
+    def fit_recipe(self, train: Rows, selection: Rows, *, seeds: Seeds) -> Scorer:
+        """Fit the forests, search, and choose, all in this process."""
+        return fit_recipe(train, selection, problem=self.context.problem, seeds=seeds)
 
     def search(self, *, workers: int, trials: int) -> str | None:
         """Return the digest of a few more trials of the sweep with so many workers; None for a forest.

@@ -30,6 +30,14 @@ class Rows:
     label: NDArray[np.int8]
     row_id: tuple[str, ...]
 
+    def where(self, chosen: NDArray[np.bool_]) -> Rows:
+        """Return the chosen rows, in the same order."""
+        return Rows(
+            features=self.features[chosen].reset_index(drop=True),
+            label=self.label[chosen],
+            row_id=tuple(np.array(self.row_id, dtype=object)[chosen]),
+        )
+
 
 def read_split(context: StageContext, split: SplitResult, name: SplitName) -> Rows:
     """Return the rows of a split that models may be fitted on or chosen by.

@@ -217,6 +217,10 @@ class EstimatorTrainer:
         answered = self.splits.frame[list(self.splits.features)]
         return Refitted(hashlib.sha256(scorer.probability(answered).tobytes()).hexdigest(), scorer)
 
+    def fit_recipe(self, train: Rows, selection: Rows, *, seeds: Seeds) -> Scorer:
+        """Fit a clone to the rows; whatever the estimator searches for, it does itself."""
+        return self.fit(train, selection, seed=seeds.integer("fit")).scorer
+
     def search(self, *, workers: int, trials: int) -> str | None:
         """Return None: no sweep found the estimator."""
         return None

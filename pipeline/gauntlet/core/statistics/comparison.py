@@ -130,6 +130,7 @@ class Comparison:
         rows: The number of rows compared on.
         positives: The number of positive rows among them.
         negatives: The number of negative rows among them.
+        rows_needed: From about how many such rows an undecided comparison would be decided; None if it is decided.
         decision: "yes" if what was asked was shown; "no" if the opposite was, or if it could have been shown and was
             not; "undecided" if the rows are too few to tell. Only "yes" may promote.
         sentence: Why, for people, with the numbers.
@@ -141,6 +142,7 @@ class Comparison:
     negatives: int
     decision: Decision
     sentence: str
+    rows_needed: int | None = None
 
 
 def compare(
@@ -175,6 +177,7 @@ def compare(
         adjusted = holm_adjusted({test.metric: test.p for test in tests})
         found = tuple(_finished(test, adjusted[test.metric], rule, len(tests)) for test in tests)
     decision, reason = _decision(found, positives, negatives, rule)
+    needed = _rows_needed(found, positives, negatives, rule) if decision == "undecided" else None
     numbers = "; ".join(_numbers(metric, rule) for metric in found)
     size = f"{positives} positive and {negatives} negative rows"
     return Comparison(
@@ -184,6 +187,7 @@ def compare(
         negatives=negatives,
         decision=decision,
         sentence=f"{reason}: {numbers}, on {size}; positive means better" if numbers else f"{reason}: {size}",
+        rows_needed=needed,
     )
 
 
@@ -288,6 +292,21 @@ def _decision(
             f"less than {rule.power:g}"
         )
     return "no", f"the candidate could have been shown to be {asked} in {_titles(not_shown)}, and was not"
+
+
+def _rows_needed(metrics: tuple[MetricComparison, ...], positives: int, negatives: int, rule: ComparisonRule) -> int:
+    """Return how many rows like these would give each metric the power that the rule asks for.
+
+    A standard error shrinks with the root of the number of rows, and the power of a one-sided test at distance d is
+    reached where d is at least (z(1 - level) + z(power)) standard errors.
+    """
+    rows = positives + negatives
+    factor = max(rule.minimum_positives / max(1, positives), rule.minimum_negatives / max(1, negatives))
+    reach = normal_quantile(1 - rule.alpha / max(1, len(metrics))) + normal_quantile(rule.power)
+    for metric in metrics:
+        distance = rule.effect if rule.superior(metric.metric) else rule.margins[metric.metric]
+        factor = max(factor, (reach * metric.standard_error / distance) ** 2)
+    return math.ceil(rows * factor)
 
 
 def _titles(metrics: list[MetricComparison]) -> str:

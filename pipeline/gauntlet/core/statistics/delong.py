@@ -18,8 +18,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gauntlet.core.errors import DataError
-from gauntlet.core.statistics.intervals import Interval, normal_quantile
+from gauntlet.core.statistics.intervals import Interval, normal_quantile, normal_tail
 from gauntlet.core.statistics.rows import scored_rows
+
+# An AUC of 0 or 1 has no logit.
+_LEAST_AUC = 1e-9
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,23 @@ class AucEstimate:
         logit = math.log(self.auc / (1 - self.auc))
         reach = quantile * self.standard_error / (self.auc * (1 - self.auc))
         return _logistic(logit - reach), _logistic(logit + reach)
+
+    def p_of_at_least(self, value: float) -> float:
+        """Return the one-sided p-value of "the true AUC is at least this value": small where the estimate lies below.
+
+        It belongs to ``interval``: the logit scale, and the exact binomial test where the standard error is 0.
+
+        Args:
+            value: The AUC to test, between 0 and 1.
+        """
+        held = min(max(value, _LEAST_AUC), 1 - _LEAST_AUC)
+        if self.standard_error == 0 or not 0 < self.auc < 1:
+            from scipy.stats import binom  # noqa: PLC0415 - takes a while to import
+
+            pairs = min(self.positives, self.negatives)
+            return float(binom.cdf(math.floor(self.auc * pairs + 1e-9), pairs, held))
+        distance = math.log(held / (1 - held)) - math.log(self.auc / (1 - self.auc))
+        return normal_tail(distance * self.auc * (1 - self.auc) / self.standard_error)
 
 
 @dataclass(frozen=True)
