@@ -126,18 +126,19 @@ def test_accepting_all_is_the_choice_where_mistakes_of_that_kind_cost_nothing():
 
 
 def test_set_costs_are_in_force_and_without_them_both_classes_count_alike():
-    assert costs_in_force(COSTS, LABEL) == COSTS
-    balanced = costs_in_force(None, LABEL)
+    assert costs_in_force(COSTS, positive_share=LABEL.mean()) == COSTS
+    balanced = costs_in_force(None, positive_share=LABEL.mean())
     assert balanced.false_positive == 1
     assert balanced.false_negative == pytest.approx((LABEL == 0).sum() / (LABEL == 1).sum())
     assert accept_all_cost(LABEL, balanced) == pytest.approx(reject_all_cost(LABEL, balanced))
     assert best_threshold(PROBABILITY, LABEL, balanced).cost < accept_all_cost(LABEL, balanced)
 
 
-@pytest.mark.parametrize("label", [[0, 0], [1, 1], []])
-def test_one_class_balances_nothing(label):
+@pytest.mark.parametrize("share", [0.0, 1.0, np.nan])
+def test_one_class_gives_no_balanced_costs(share):
     with pytest.raises(DataError, match="one class"):
-        costs_in_force(None, label)
+        costs_in_force(None, positive_share=share)
+    assert costs_in_force(COSTS, positive_share=share) == COSTS
 
 
 def test_the_cost_curve_is_thin_rises_in_threshold_and_holds_the_best():

@@ -68,26 +68,25 @@ def cost_curve(probability: ArrayLike, label: ArrayLike, costs: Costs) -> tuple[
     return tuple(CostPoint(threshold=float(table.threshold[i]), cost=float(table.cost[i])) for i in places)
 
 
-def costs_in_force(costs: Costs | None, train_label: ArrayLike) -> Costs:
+def costs_in_force(costs: Costs | None, *, positive_share: float) -> Costs:
     """Return the costs that a threshold is chosen by.
 
-    Where none are set, both classes count alike: a false positive costs 1, a false negative as much as there are
-    negative training rows to a positive one. Deciding all rows positive then costs as much as deciding all negative.
+    Where none are set, both classes have the same expected cost: a false positive costs 1, a false negative
+    (1 - p) / p with p the share of positive training rows. On rows with that share, deciding all rows positive costs as
+    much as deciding all negative.
 
     Args:
         costs: The problem's costs; None where it sets none.
-        train_label: The training rows' labels, 0 or 1.
+        positive_share: The share of positive rows among the training rows.
 
     Raises:
         DataError: If no costs are set and the training rows are of one class.
     """
     if costs is not None:
         return costs
-    label = np.asarray(train_label)
-    positives, negatives = int(np.sum(label == 1)), int(np.sum(label == 0))
-    if not positives or not negatives:
-        raise DataError("scores: the training rows are of one class, so nothing balances the costs; set [costs]")
-    return Costs(false_positive=1.0, false_negative=negatives / positives)
+    if not 0 < positive_share < 1:
+        raise DataError("scores: the training rows are of one class, which gives no balanced costs; set [costs]")
+    return Costs(false_positive=1.0, false_negative=(1 - positive_share) / positive_share)
 
 
 def accept_all_cost(label: ArrayLike, costs: Costs) -> float:
