@@ -144,7 +144,7 @@ def _moved(column: Column, values: NDArray[np.float64], *, drawn: NDArray[np.flo
             return values
         return np.where(values == np.rint(values), values, values * (1 + drawn * _ROUNDING))
     if column.kind == "integer":
-        return values + np.rint(drawn) * max(1.0, np.rint(column.resolution))
+        return np.asarray(values + np.rint(drawn) * max(1.0, np.rint(column.resolution)))
     before, after = np.rint(values / column.resolution), np.rint(values / column.resolution + drawn)
     per_unit = np.rint(1 / column.resolution)
     # 57 / 100 is the decimal number 0.57 as it is read from a file; 57 * 0.01 is not.
