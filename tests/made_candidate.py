@@ -19,7 +19,7 @@ from gauntlet.core.grouping import group_rows, split_groups
 from gauntlet.core.problem import Problem
 from gauntlet.core.problem_file import load_problem
 from gauntlet.core.results import ModelVersion
-from gauntlet.core.scores import auc, best_threshold
+from gauntlet.core.scores import auc, best_threshold, costs_in_force
 from gauntlet.core.seeding import Seeds
 from gauntlet.core.test_reads import read_test_reads, record_test_read
 from gauntlet.stages.candidate import Artefact, Candidate, Incumbent, JudgedModel, Refitted, Splits, TestLedger
@@ -119,7 +119,8 @@ def _parts(problem: Problem) -> tuple[Splits, dict[str, JudgedModel], float]:
     for name, fitted in (("forest", weak), ("sweep", good)):
         measured = auc(fitted.probability(validation.features), validation.label)
         models[name] = JudgedModel(name, fitted.digest, fitted, measured, fitted.encoding)
-    threshold = best_threshold(good.probability(validation.features), validation.label, problem.costs).threshold
+    costs = costs_in_force(problem.costs, positive_share=float(train.label.mean()))
+    threshold = best_threshold(good.probability(validation.features), validation.label, costs).threshold
     return splits, models, threshold
 
 

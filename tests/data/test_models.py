@@ -9,6 +9,7 @@ import pickle
 import pickletools
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
@@ -26,7 +27,7 @@ from gauntlet.adapters.packing import log_packed, requirements
 from gauntlet.adapters.probability_model import ProbabilityModel
 from gauntlet.core.encoding import Encoding, encode, learn_encoding
 from gauntlet.core.errors import RefusedError, RequirementError
-from gauntlet.core.problem import Column
+from gauntlet.core.problem import Column, Costs
 from gauntlet.core.problem_file import load_problem
 from gauntlet.core.results import SweepResult
 from gauntlet.stages.baseline import baseline
@@ -329,6 +330,21 @@ def test_the_choice_is_the_best_on_the_selection_split_and_opens_no_test_rows(wo
     assert chosen.cost <= min(chosen.accept_all_cost, chosen.reject_all_cost)
     assert chosen.selection_digest != world.weak.select.selection_digest
     assert not world.context("look").state.test_reads.exists()
+
+
+def test_without_costs_the_threshold_gives_both_classes_the_same_expected_cost(world):
+    sweep = next(record for record in world.strong.select.candidates if record.name == "sweep")
+    made = SweepResult.model_construct(model=sweep)
+    context = world.context("select", "balanced")
+    open_costs = replace(context, problem=context.problem.model_copy(update={"costs": None}))
+    found = select(open_costs, split=world.split, baseline=world.strong.baseline, sweep=made)
+    share = world.split.positives["train"] / world.split.rows["train"]
+    assert found.costs == Costs(false_positive=1, false_negative=(1 - share) / share)
+    assert world.strong.select.costs == context.problem.costs
+    assert (found.threshold, found.selection_digest) != (
+        world.strong.select.threshold,
+        world.strong.select.selection_digest,
+    )
 
 
 def test_of_equally_good_models_the_simpler_is_chosen(world):

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from gauntlet.core import results as r
-from gauntlet.core.problem import Problem
+from gauntlet.core.problem import Costs, Problem
 from gauntlet.core.state import State
 from gauntlet.core.trials import TrialResult
 from gauntlet.stages.context import StageContext
@@ -136,7 +136,8 @@ def whole_run(state: State, *, synthetic: bool = False) -> dict[str, Any]:
             model=best, run_id="sweep",
         ),
         "select": r.SelectResult(
-            candidates=(forest, reference, best), chosen=best, threshold=0.2512, cost=0.35, accept_all_cost=0.8037,
+            candidates=(forest, reference, best), chosen=best, threshold=0.2512,
+            costs=Costs(false_positive=1, false_negative=3), cost=0.35, accept_all_cost=0.8037,
             reject_all_cost=0.5889, selection_digest="s" * 64,
             curve=tuple(r.CostPoint(threshold=i / 20, cost=0.35 + (i / 20 - 0.25) ** 2) for i in range(21)),
         ),

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gauntlet.core.problem import Costs
 from gauntlet.core.problem_file import load_problem
 from gauntlet.core.scores import best_threshold
 from gauntlet.core.verdict import Status, is_number
@@ -79,7 +80,7 @@ def test_every_gate_has_a_saboteur_and_no_two_have_one_name():
     assert len({saboteur.name for saboteur in SABOTEURS}) == len(SABOTEURS)
 
 
-WARNED = {"training_rows_known_by_heart", "every_row_accepted"}
+WARNED = {"training_rows_known_by_heart"}
 NOT_JUDGED = {
     "recorded_auc_is_nan",
     "recorded_auc_missing",
@@ -191,7 +192,7 @@ def test_a_part_that_is_not_there_is_a_configuration_error(sound, part, names):
 
 
 @pytest.mark.parametrize("threshold", [np.nan, np.inf])
-@pytest.mark.parametrize("name", ["threshold_is_cheapest", "threshold_beats_trivial_decisions"])
+@pytest.mark.parametrize("name", ["threshold_is_cheapest", "threshold_beats_trivial_decisions", "stable_under_noise"])
 def test_a_threshold_that_is_no_number_is_a_configuration_error(sound, name, threshold):
     assert _ask(name, sound.changed(threshold=threshold)).status is Status.CONFIG_ERROR
 
@@ -244,16 +245,77 @@ def test_a_threshold_that_costs_the_same_passes(sound):
     rows = sound.splits.rows("validation")
     given = sound.answers(sound.model, "validation")
     best = best_threshold(given, rows.label, sound.problem.costs).threshold
-    below = given[given < best].max()
-    assert _ask("threshold_is_cheapest", sound.changed(threshold=(best + below) / 2)).status is Status.PASS
+    above = given[given > best].min()
+    for same in (best, above, np.nextafter(given[given < best].max(), 1)):
+        assert _ask("threshold_is_cheapest", sound.changed(threshold=same)).status is Status.PASS
     assert _ask("threshold_is_cheapest", sound.changed(threshold=best / 2)).status is Status.FAIL
 
 
+def _with_costs(candidate, costs):
+    return candidate.changed(problem=candidate.problem.model_copy(update={"costs": costs}))
+
+
+def test_without_costs_the_threshold_is_held_against_balanced_ones(sound):
+    open_costs = _with_costs(sound, None)
+    assert _ask("threshold_is_cheapest", open_costs).status is Status.FAIL  # chosen by the wines' costs
+    rows, train = sound.splits.rows("validation"), sound.splits.rows("train")
+    negatives, positives = (train.label == 0).sum(), (train.label == 1).sum()
+    balanced = Costs(false_positive=1.0, false_negative=negatives / positives)
+    best = best_threshold(sound.answers(sound.model, "validation"), rows.label, balanced).threshold
+    assert _ask("threshold_is_cheapest", open_costs.changed(threshold=best)).status is Status.PASS
+
+
+def test_without_costs_decisions_are_reported_and_not_judged(sound):
+    test = sound.splits.rows("test")
+    decided = sound.answers(sound.model, "test") >= sound.threshold
+    verdict = _ask("threshold_beats_trivial_decisions", _with_costs(sound, None))
+    assert (verdict.status, "set [costs]" in verdict.sentence) == (Status.NOTE, True)
+    assert f"{decided.sum()} of {len(test.label)} test rows are decided positive" in verdict.sentence
+    assert f"{(decided & (test.label == 1)).sum()} of {test.label.sum()} positive ones" in verdict.sentence
+    assert f"{(decided & (test.label == 0)).sum()} of {(test.label == 0).sum()} negative ones" in verdict.sentence
+
+
 def test_where_a_wrong_decision_costs_nothing_no_model_is_worth_having(sound):
-    problem = load_problem(overrides={"costs": {"false_positive": 0.0, "false_negative": 1.0}})
-    verdict = _ask("threshold_beats_trivial_decisions", sound.changed(problem=problem))
+    verdict = _ask("threshold_beats_trivial_decisions", _with_costs(sound, Costs(false_positive=0, false_negative=1)))
     assert verdict.status is Status.FAIL
     assert "over deciding all positive" in verdict.sentence
+    assert verdict.interval[1] < 0
+
+
+def test_decisions_that_may_be_dearer_are_a_warning(sound):
+    # With costs at which a model is worth little, few decisions differ from all negative, and some of them are wrong.
+    costs = Costs(false_positive=3, false_negative=1)
+    label, given = sound.splits.rows("test").label, sound.answers(sound.model, "test")
+
+    def saving(threshold):
+        accepted = given >= threshold
+        return float(((accepted & (label == 1)) * 1.0 - (accepted & (label == 0)) * 3.0).mean())
+
+    threshold = next(t for t in sorted(given, reverse=True) if -0.01 < saving(t) < 0)
+    verdict = _ask("threshold_beats_trivial_decisions", _with_costs(sound, costs).changed(threshold=threshold))
+    assert (verdict.status, verdict.measured) == (Status.WARN, pytest.approx(saving(threshold)))
+    assert verdict.interval[0] < 0 <= verdict.interval[1]
+    assert "which may be dearer" in verdict.sentence
+
+
+def test_deciding_every_row_negative_loses_nothing_over_that(sound):
+    candidate = _with_costs(sound, Costs(false_positive=9, false_negative=1)).changed(threshold=2.0)
+    verdict = _ask("threshold_beats_trivial_decisions", candidate)
+    assert (verdict.status, verdict.measured, verdict.interval) == (Status.PASS, 0, (0, 0))
+
+
+def test_few_rows_of_a_class_say_nothing_of_what_decisions_cost(sound):
+    frame = sound.splits.frame
+    positives = frame.index[(frame["split"] == "test") & (frame["label"] == 1)]
+    for kept, noted in ((9, True), (10, False)):
+        verdict = _ask("threshold_beats_trivial_decisions", _with_frame(sound, frame.drop(positives[kept:])))
+        assert (verdict.status is Status.NOTE) is noted, verdict.sentence
+
+
+@pytest.mark.parametrize("name", ["every_row_accepted", "decisions_reversed"])
+def test_saboteurs_of_decisions_bring_the_costs_that_the_problem_lacks(sound, name):
+    saboteur = next(saboteur for saboteur in SABOTEURS if saboteur.name == name)
+    assert _ask("threshold_beats_trivial_decisions", saboteur(_with_costs(sound, None))).status is Status.FAIL
 
 
 class _Recording:

@@ -86,7 +86,7 @@ def test_the_tutorial_lets_all_trees_predict() -> None:
     fitted = objective.fit(TRIAL, prepared)
     everything = fitted.booster.num_boosted_rounds()
     assert fitted.model.num_boosted_rounds() == everything > fitted.best_iteration + 1
-    assert run_trial(objective, TRIAL).auc == area_under_curve(fitted.booster, prepared.rows, trees=everything)
+    assert run_trial(objective, TRIAL).auc == area_under_curve(fitted.model, prepared.rows, trees=everything)
     assert fitted.auc != boosted().fit(TRIAL, prepared).auc
 
 
@@ -102,6 +102,17 @@ def test_a_saved_model_gives_the_same_auc_and_the_same_bytes(tmp_path: Path) -> 
     loaded = Booster(model_file=files[0])
     expected = objective.fit(TRIAL, prepared).auc
     assert area_under_curve(loaded, prepared.rows, trees=loaded.num_boosted_rounds()) == expected
+
+
+def test_the_model_that_is_kept_answers_training_rows_as_it_was_fitted() -> None:
+    objective = boosted()
+    prepared = objective.prepare()
+    fitted = objective.fit(TRIAL, prepared)
+    own, train = fitted.booster[: fitted.trees], prepared.rows.train
+    assert own.inplace_predict(train).tobytes() == fitted.model.inplace_predict(train).tobytes()
+    assert own.save_raw() != fitted.model.save_raw()
+    noisy = train * (1 + np.float32(1e-6))
+    assert fitted.model.inplace_predict(noisy).tobytes() == fitted.model.inplace_predict(train).tobytes()
 
 
 def test_thread_settings_of_the_environment_change_no_bit() -> None:

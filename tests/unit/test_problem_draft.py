@@ -105,6 +105,12 @@ def test_the_rare_yes_is_the_positive_class(problem: Problem, draft: Draft) -> N
     assert any("20 of 400 rows (5.0%)" in note for note in draft.notes)
 
 
+def test_leaves_the_costs_open(problem: Problem, draft: Draft) -> None:
+    assert problem.costs is None
+    assert "# [costs]" in draft.problem.read_text(encoding="utf-8")
+    assert any("No costs" in note and "set [costs]" in note for note in draft.notes)
+
+
 def test_searches_as_the_default_problem_does(problem: Problem) -> None:
     default = load_problem()
     assert problem.sweep == default.sweep

@@ -10,8 +10,9 @@ import pytest
 from gauntlet.core.errors import DataError
 from gauntlet.core.problem import Costs, Problem
 from gauntlet.core.problem_file import load_problem
+from gauntlet.core.scores import best_threshold
 from gauntlet.core.seeding import Seeds
-from gauntlet.core.trials import trials_digest
+from gauntlet.core.trials import best_trial, trials_digest
 from gauntlet.stages.candidate import Splits
 from gauntlet.stages.recipe import FittedRecipe, choose, fit_again, fit_recipe
 from gauntlet.stages.training_rows import Rows
@@ -70,6 +71,26 @@ def test_a_recipe_chooses_its_best_model_and_learns_something() -> None:
     np.testing.assert_array_equal(
         fitted().probability(selection.features), fitted().chosen.fitted.probability(selection.features)
     )
+
+
+def test_the_booster_that_is_kept_is_the_one_that_the_search_judged() -> None:
+    booster = fitted().models[-1]
+    assert booster.auc_selection == best_trial(fitted().trials).auc
+    _, train, _ = made()
+    noisy = train.features * (1 + 1e-7)
+    np.testing.assert_array_equal(booster.fitted.probability(noisy), booster.fitted.probability(train.features))
+
+
+def test_without_costs_the_threshold_gives_both_classes_the_same_expected_cost() -> None:
+    problem, train, selection = made()
+    open_costs = problem.model_copy(update={"costs": None})
+    found = fit_recipe(train, selection, problem=open_costs, seeds=Seeds(3))
+    positives, negatives = (train.label == 1).sum(), (train.label == 0).sum()
+    balanced = Costs(false_positive=1.0, false_negative=negatives / positives)
+    given = found.probability(selection.features)
+    assert found.chosen.name == fitted().chosen.name
+    assert found.threshold == best_threshold(given, selection.label, balanced).threshold
+    assert found.threshold != best_threshold(given, selection.label, Costs()).threshold
 
 
 @pytest.mark.parametrize("place", range(3))

@@ -166,6 +166,16 @@ def test_all_sections_are_there_in_order_and_say_the_numbers(state: State, probl
     assert problem.attribution in page.said("")
 
 
+def test_costs_that_are_set_are_told_from_balanced_ones(state: State, problem: Problem) -> None:
+    run = made.whole_run(state)
+    said = Page(written(state, problem, run)).said("threshold")
+    assert "A false positive costs 1, a false negative 3; the expected cost" in said
+    assert "No costs are set" not in said
+    open_costs = problem.model_copy(update={"costs": None})
+    said = Page(written(state, open_costs, run)).said("threshold")
+    assert "No costs are set, so both classes have the same expected cost: a false positive costs 1, a false" in said
+
+
 def test_what_the_target_cannot_check_is_said_once(state: State, problem: Problem) -> None:
     page = Page(written(state, problem, made.whole_run(state), not_checked=("No drift was looked for.", "No Delta.")))
     assert page.said("not-checked").count("No drift was looked for.") == 1

@@ -11,6 +11,7 @@ from gauntlet.core.scores import (
     auc,
     best_threshold,
     cost_curve,
+    costs_in_force,
     precision_recall_curve,
     reject_all_cost,
     roc_curve,
@@ -85,20 +86,59 @@ def test_the_best_threshold_is_the_best_of_all():
 
 
 def test_of_equally_cheap_thresholds_the_lowest_is_taken():
-    # At 0.2 one row is wrongly accepted, at 0.8 one is missed: both cost 1/4.
-    found = best_threshold([0.1, 0.2, 0.5, 0.8], [0, 1, 0, 1], Costs())
-    assert (found.threshold, found.cost) == (0.2, 0.25)
+    # From 0.25 on one row is wrongly accepted, from 0.75 on one is missed: both cost 1/4.
+    found = best_threshold([0.125, 0.25, 0.5, 0.75], [0, 1, 0, 1], Costs())
+    assert (found.threshold, found.cost) == (0.1875, 0.25)
 
 
 def test_rejecting_all_is_tried_too():
     found = best_threshold([0.2, 0.9], [1, 0], Costs(false_positive=9, false_negative=1))
-    assert found.threshold > 0.9
-    assert found.cost == 0.5
+    assert (found.threshold, found.cost) == (pytest.approx(0.95), 0.5)
+
+
+def test_a_threshold_lies_midway_between_two_neighbouring_probabilities():
+    found = best_threshold(PROBABILITY, LABEL, COSTS)
+    assert found.threshold not in PROBABILITY
+    place = np.searchsorted(np.unique(PROBABILITY), found.threshold)
+    below, above = np.unique(PROBABILITY)[place - 1 : place + 1]
+    assert found.threshold == (below + above) / 2
+    assert _cost(found.threshold) == _cost(above) == pytest.approx(found.cost)
+
+
+@pytest.mark.parametrize(
+    ("probability", "label", "threshold"),
+    [
+        ([0.5, 0.5, 0.75], [1, 1, 0], 0.25),  # all positive: midway to 0
+        ([0.0, 0.0, 0.75], [1, 1, 0], 0.0),  # all positive, and no probability is less
+        ([0.25, 0.5, 0.5], [1, 0, 0], 0.75),  # none positive: midway to 1
+        ([0.25, 1.0, 1.0], [1, 0, 0], np.nextafter(1, 2)),  # none positive, and no probability is greater
+        ([0.5, np.nextafter(0.5, 1)], [0, 1], np.nextafter(0.5, 1)),  # no number lies between
+        ([np.nextafter(0.5, 0), 0.5], [0, 1], 0.5),
+    ],
+)
+def test_the_ends_and_adjacent_probabilities(probability, label, threshold):
+    assert best_threshold(probability, label, Costs()).threshold == threshold
 
 
 def test_accepting_all_is_the_choice_where_mistakes_of_that_kind_cost_nothing():
     found = best_threshold(PROBABILITY, LABEL, Costs(false_positive=0, false_negative=1))
-    assert (found.threshold, found.cost) == (PROBABILITY.min(), 0)
+    assert (found.threshold, found.cost) == (PROBABILITY.min() / 2, 0)
+
+
+def test_set_costs_are_in_force_and_without_them_both_classes_count_alike():
+    assert costs_in_force(COSTS, positive_share=LABEL.mean()) == COSTS
+    balanced = costs_in_force(None, positive_share=LABEL.mean())
+    assert balanced.false_positive == 1
+    assert balanced.false_negative == pytest.approx((LABEL == 0).sum() / (LABEL == 1).sum())
+    assert accept_all_cost(LABEL, balanced) == pytest.approx(reject_all_cost(LABEL, balanced))
+    assert best_threshold(PROBABILITY, LABEL, balanced).cost < accept_all_cost(LABEL, balanced)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, np.nan])
+def test_one_class_gives_no_balanced_costs(share):
+    with pytest.raises(DataError, match="one class"):
+        costs_in_force(None, positive_share=share)
+    assert costs_in_force(COSTS, positive_share=share) == COSTS
 
 
 def test_the_cost_curve_is_thin_rises_in_threshold_and_holds_the_best():

@@ -7,13 +7,19 @@ import io
 import math
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gauntlet.adapters.split_thresholds import (
+    TrainingValues,
+    snapped_to_training_values,
+    training_values,
+    with_thresholds_midway,
+)
 from gauntlet.core.canonical import digest
 from gauntlet.core.search import SEARCHABLE
 from gauntlet.core.trials import Trial, TrialResult
@@ -105,7 +111,10 @@ class PackedMatrices:
 
 @dataclass(frozen=True)
 class BoostedTreesObjective:
-    """XGBoost on one thread, stopped early on the selection split.
+    """XGBoost on one thread, stopped early on the selection split, its thresholds midway between training values.
+
+    Trials are fitted and judged on selection rows that are snapped to training values: that gives the AUC of the model
+    with thresholds midway, and costs nothing a trial. Only a model that is kept is built so (``FittedTrees.model``).
 
     Attributes:
         data: The rows.
@@ -133,6 +142,7 @@ class BoostedTreesObjective:
                 "max_rounds": self.max_rounds,
                 "early_stopping_rounds": self.early_stopping_rounds,
                 "trees": self.trees,
+                "thresholds": "midway between training values",
                 "limit_seconds": self.limit_seconds,
                 "xgboost": str(xgboost.__version__),
             }
@@ -148,9 +158,11 @@ class BoostedTreesObjective:
         import xgboost  # noqa: PLC0415 - takes a second to import
 
         rows = self.data.unpack()
+        values = training_values(rows.train)
+        snapped = snapped_to_training_values(rows.selection, values)
         train = xgboost.QuantileDMatrix(rows.train, rows.train_label, nthread=1)
-        selection = xgboost.QuantileDMatrix(rows.selection, rows.selection_label, ref=train, nthread=1)
-        return PreparedTrees(rows=rows, train=train, selection=selection)
+        selection = xgboost.QuantileDMatrix(snapped, rows.selection_label, ref=train, nthread=1)
+        return PreparedTrees(rows=rows, values=values, snapped=snapped, train=train, selection=selection)
 
     def evaluate(self, trial: Trial, prepared: PreparedTrees) -> Score:
         """Fit a booster and return its AUC."""
@@ -187,15 +199,25 @@ class BoostedTreesObjective:
         )
         best = int(booster.best_iteration)
         trees = best + 1 if self.trees == "best" else int(booster.num_boosted_rounds())
-        auc = area_under_curve(booster, prepared.rows, trees=trees)
-        return FittedTrees(booster=booster, trees=trees, best_iteration=best, auc=auc)
+        auc = area_under_curve(booster, replace(prepared.rows, selection=prepared.snapped), trees=trees)
+        return FittedTrees(booster=booster, trees=trees, best_iteration=best, auc=auc, values=prepared.values)
 
 
 @dataclass(frozen=True)
 class PreparedTrees:
-    """What all trials of one sweep share: the rows, and XGBoost's matrices of them."""
+    """What all trials of one sweep share.
+
+    Attributes:
+        rows: The rows.
+        values: The training rows' values, by column.
+        snapped: The selection rows, each value moved to a training value.
+        train: XGBoost's matrix of the training rows.
+        selection: XGBoost's matrix of the snapped selection rows.
+    """
 
     rows: Matrices
+    values: TrainingValues
+    snapped: NDArray[np.float32]
     train: Any
     selection: Any
 
@@ -205,21 +227,23 @@ class FittedTrees:
     """A fitted booster.
 
     Attributes:
-        booster: All trees that were grown.
+        booster: All trees that were grown, with XGBoost's own thresholds.
         trees: How many of them, from the first, are the model.
         best_iteration: The iteration with the best AUC while fitting, from 0.
         auc: The model's AUC on the selection split.
+        values: The training rows' values, by column.
     """
 
     booster: Booster
     trees: int
     best_iteration: int
     auc: float
+    values: TrainingValues
 
     @property
     def model(self) -> Booster:
-        """The booster cut to the model's trees."""
-        return self.booster[: self.trees]
+        """The booster cut to the model's trees, each threshold midway between two training values."""
+        return with_thresholds_midway(self.booster[: self.trees], self.values)
 
 
 def booster_parameters(trial: Trial) -> dict[str, float | int | str]:

@@ -211,5 +211,7 @@ def _notes(sketch: TableSketch, label: LabelDraft, *, chained: bool) -> tuple[st
             "Most rows lie within one unit of another on every feature, so near repeats are not kept together "
             "(split.near_repeats = false); exact repeats are."
         )
-    notes.append("Costs of wrong decisions are 1 to 1: set [costs] to what they are for you.")
+    notes.append(
+        "No costs of wrong decisions are set, so decisions are reported, not judged: set [costs] to judge them."
+    )
     return tuple(notes)

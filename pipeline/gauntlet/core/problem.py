@@ -197,7 +197,7 @@ class BaselineRule(Section):
 
 
 class Costs(Section):
-    """What a wrong decision costs; only the ratio matters."""
+    """The cost of a wrong decision; only the ratio matters."""
 
     false_positive: float = Field(default=1.0, ge=0)
     false_negative: float = Field(default=1.0, ge=0)
@@ -278,6 +278,7 @@ class Problem(Section):
         title: One line for people.
         seed: The root of every random draw.
         max_bad_rows: More rows than this that cannot be read as promised stop the run.
+        costs: The costs of wrong decisions; without them decisions are reported, not judged.
         attribution: Whose data it is and under which licence; printed in the report.
     """
 
@@ -293,7 +294,7 @@ class Problem(Section):
     split: SplitRule = SplitRule()
     baseline: BaselineRule = BaselineRule()
     sweep: BoostedSweepRule
-    costs: Costs = Costs()
+    costs: Costs | None = None
     gates: GateRules = GateRules()
     waivers: tuple[Waiver, ...] = ()
     promotion: PromotionRule = PromotionRule()

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from gauntlet.core.canonical import digest
-from gauntlet.core.problem import Protocol, SplitName
+from gauntlet.core.problem import Costs, Protocol, SplitName
 
 
 class Record(BaseModel):
@@ -276,6 +276,7 @@ class SelectResult(StageResult):
         candidates: All models compared, by name.
         chosen: The chosen one.
         threshold: Rows at or above this probability are decided positive.
+        costs: The costs that it was chosen by: the problem's, or balanced ones where it sets none.
         cost: The expected cost a row at the threshold, on the selection split.
         accept_all_cost: What deciding "positive" for every row would cost.
         reject_all_cost: What deciding "negative" for every row would cost.
@@ -286,6 +287,7 @@ class SelectResult(StageResult):
     candidates: tuple[ModelRecord, ...]
     chosen: ModelRecord
     threshold: float
+    costs: Costs
     cost: float
     accept_all_cost: float
     reject_all_cost: float

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gauntlet.core.errors import DataError
 from gauntlet.core.problem import Costs
 from gauntlet.core.results import CostPoint
 from gauntlet.core.statistics.rows import probability_rows
@@ -49,9 +50,11 @@ def precision_recall_curve(probability: ArrayLike, label: ArrayLike) -> Curve:
 def best_threshold(probability: ArrayLike, label: ArrayLike, costs: Costs) -> CostPoint:
     """Return the threshold of the least expected cost a row, and that cost.
 
-    All thresholds that decide differently are tried: each distinct probability (rows at or above it are decided
-    positive), and the next number above the greatest one, which decides no row positive. Of equally cheap ones the
-    lowest is taken: it finds the most positive rows.
+    All thresholds that decide differently are tried; rows at or above one are decided positive. A threshold lies midway
+    between two neighbouring probabilities, not on one that rows have. The lowest (all rows positive) lies midway
+    between 0 and the least probability, the highest (no row positive) between the greatest one and 1; where a row has
+    probability 1, the highest is the next number above 1. Of equally cheap ones the lowest is taken: it finds the most
+    positive rows.
     """
     table = _costs(probability, label, costs)
     place = int(np.argmin(table.cost))
@@ -63,6 +66,27 @@ def cost_curve(probability: ArrayLike, label: ArrayLike, costs: Costs) -> tuple[
     table = _costs(probability, label, costs)
     places = np.union1d(_places(len(table.cost), CURVE_POINTS - 1), [np.argmin(table.cost)])
     return tuple(CostPoint(threshold=float(table.threshold[i]), cost=float(table.cost[i])) for i in places)
+
+
+def costs_in_force(costs: Costs | None, *, positive_share: float) -> Costs:
+    """Return the costs that a threshold is chosen by.
+
+    Where none are set, both classes have the same expected cost: a false positive costs 1, a false negative
+    (1 - p) / p with p the share of positive training rows. On rows with that share, deciding all rows positive costs as
+    much as deciding all negative.
+
+    Args:
+        costs: The problem's costs; None where it sets none.
+        positive_share: The share of positive rows among the training rows.
+
+    Raises:
+        DataError: If no costs are set and the training rows are of one class.
+    """
+    if costs is not None:
+        return costs
+    if not 0 < positive_share < 1:
+        raise DataError("scores: the training rows are of one class, which gives no balanced costs; set [costs]")
+    return Costs(false_positive=1.0, false_negative=(1 - positive_share) / positive_share)
 
 
 def accept_all_cost(label: ArrayLike, costs: Costs) -> float:
@@ -91,7 +115,11 @@ def _costs(probability: ArrayLike, label: ArrayLike, costs: Costs) -> _CostTable
     # Rows below a threshold are decided negative: what lies before it, none before the first, all before the last.
     missed = np.concatenate([[0], np.cumsum(positives)])
     wrongly_accepted = (rows - positives).sum() - np.concatenate([[0], np.cumsum(rows - positives)])
-    threshold = np.append(distinct, np.nextafter(distinct[-1], np.inf))
+    below = np.concatenate([[0.0], distinct])
+    above = np.append(distinct, max(1.0, np.nextafter(distinct[-1], np.inf)))
+    middle = (below + above) / 2
+    # Between two numbers next to each other the middle is one of them; the rows of the lower one must stay below.
+    threshold = np.where(middle > below, middle, above)
     cost = (costs.false_positive * wrongly_accepted + costs.false_negative * missed) / len(given)
     return _CostTable(threshold=threshold, cost=cost)
 

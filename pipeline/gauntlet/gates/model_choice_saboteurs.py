@@ -15,7 +15,7 @@ from gauntlet.core.statistics.cost import expected_cost
 from gauntlet.core.test_reads import read_test_reads, record_test_read
 from gauntlet.gates.gate import Saboteur, saboteur
 from gauntlet.gates.model_answer_saboteurs import answering
-from gauntlet.gates.model_parts import chosen_on, threshold_of
+from gauntlet.gates.model_parts import chosen_on, costs_of, threshold_of
 from gauntlet.stages.candidate import Candidate, TestLedger
 
 
@@ -25,7 +25,7 @@ def threshold_moved(candidate: Candidate) -> Candidate:
     rows, threshold = chosen_on(candidate, candidate.splits.selection), threshold_of(candidate)
 
     def cost(moved: float) -> float:
-        return expected_cost(rows.probability, rows.label, threshold=moved, costs=candidate.problem.costs)
+        return expected_cost(rows.probability, rows.label, threshold=moved, costs=costs_of(candidate))
 
     return candidate.changed(threshold=max(threshold / 2, (threshold + 1) / 2, key=cost))
 
@@ -40,15 +40,21 @@ def costs_of_misses_ignored(candidate: Candidate) -> Candidate:
 
 @saboteur("model::threshold_beats_trivial_decisions")
 def every_row_accepted(candidate: Candidate) -> Candidate:
-    """Decide every row positive."""
-    return candidate.changed(threshold=0.0)
+    """Decide every row positive, where only a false positive costs anything."""
+    return _with_costs(candidate, Costs(false_positive=1, false_negative=0)).changed(threshold=0.0)
 
 
 @saboteur("model::threshold_beats_trivial_decisions")
 def decisions_reversed(candidate: Candidate) -> Candidate:
     """Decide each row the other way round."""
+    if candidate.problem.costs is None:
+        candidate = _with_costs(candidate, Costs())
     reversed_answers = answering(candidate, lambda _, given: 1 - given)
     return reversed_answers.changed(threshold=1 - threshold_of(candidate))
+
+
+def _with_costs(candidate: Candidate, costs: Costs) -> Candidate:
+    return candidate.changed(problem=candidate.problem.model_copy(update={"costs": costs}))
 
 
 @saboteur("model::test_reads_in_order")

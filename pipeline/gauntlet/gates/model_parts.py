@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gauntlet.core.errors import DataError
-from gauntlet.core.problem import SplitName
+from gauntlet.core.problem import Costs, SplitName
+from gauntlet.core.scores import costs_in_force
 from gauntlet.core.statistics.intervals import Interval, normal_quantile
 from gauntlet.core.statistics.rows import probability_rows
 from gauntlet.core.verdict import Status, Verdict
@@ -74,11 +75,24 @@ def threshold_of(candidate: Candidate) -> float:
     """Return the threshold that rows are decided by.
 
     Raises:
-        DataError: If the candidate has none.
+        DataError: If the candidate has none, or it is no finite number.
     """
     if candidate.threshold is None:
         raise DataError("the candidate has no threshold, so it decides nothing; choose one on the selection split")
+    if not math.isfinite(candidate.threshold):
+        raise DataError(f"the candidate's threshold must be a finite number, not {candidate.threshold}")
     return candidate.threshold
+
+
+def costs_of(candidate: Candidate) -> Costs:
+    """Return the costs that decisions are judged by: the problem's, or balanced ones where it sets none.
+
+    Raises:
+        DataError: As ``costs_in_force`` does.
+    """
+    frame = candidate.splits.frame
+    share = float(frame.loc[frame["split"] == "train", "label"].mean())
+    return costs_in_force(candidate.problem.costs, positive_share=share)
 
 
 def too_few_rows(gate: str, candidate: Candidate, test: Answered) -> Verdict | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from gauntlet.core.problem import Column, Problem
 from gauntlet.core.statistics.calibration import calibration
 from gauntlet.core.statistics.delong import paired_auc
+from gauntlet.core.statistics.intervals import binomial_interval
 from gauntlet.core.statistics.rows import probability_rows
 from gauntlet.core.verdict import Status, Verdict, estimate_status
 from gauntlet.gates.gate import gate
 from gauntlet.gates.model_parts import chosen_on, confidence_of, normal_interval, spoken, threshold_of, too_few_rows
 from gauntlet.stages.candidate import Candidate, checked_answers
 
-# Where no column has a measuring unit: what another way to compute a number may change of it.
+# How much another way to compute a number may change it, relative to its value.
 _ROUNDING = 1e-6
 
 
@@ -70,83 +71,89 @@ def _has_numbers(problem: Problem) -> bool:
 
 @gate(
     "model::stable_under_noise",
-    bounds=("gates.model.maximum_flips", "gates.model.maximum_noise_loss", "gates.model.alpha"),
+    bounds=("gates.model.maximum_flips", "gates.model.maximum_noise_loss", "gates.model.level"),
     needs=("models", "splits", "threshold"),
     applies=_has_numbers,
     remedy="Decisions hang on digits that no instrument measures: smooth the model (more trees, shallower ones), round "
-    "the features, or check the columns' resolution in the problem file.",
+    "the features, or check the columns' resolution in the problem file. NOTE: set resolution on measured columns.",
 )
 def stable_under_noise(candidate: Candidate) -> Verdict:
     """Guard that noise of one measuring unit changes few decisions and costs little AUC.
 
-    Each number of each test row is moved by a uniform draw from plus or minus its column's resolution (whole steps for
-    whole numbers); booleans, texts and missing values stay. Where no column has a resolution, numbers are moved by a
-    millionth of themselves, as rounding would. The share of decisions that turn is held against its bound, and the
-    whole interval of the AUC's loss (DeLong's paired one) against its own.
+    A number of a column with a resolution is moved by a uniform draw from plus or minus that unit, and put back on the
+    measuring grid (multiples of the unit). Numbers without one are moved by a millionth of themselves, as rounding
+    would move them, unless they are whole. Booleans, texts, missing values and whole numbers without a resolution stay.
+
+    FAIL takes a share of turned decisions whose exact interval lies beyond its bound, or a loss of AUC beyond its bound
+    whose interval (DeLong's paired one) excludes 0. The level is divided by the two, which for "at least one of them"
+    is what Holm's correction does. A share or loss beyond its bound without that is WARN.
     """
     name, rules = stable_under_noise.name, candidate.problem.gates.model
-    test, threshold, confidence = chosen_on(candidate), threshold_of(candidate), confidence_of(candidate)
+    test, threshold = chosen_on(candidate), threshold_of(candidate)
     rows = candidate.splits.rows("test")
-    noise = _Noise.of(candidate.problem.features)
-    noisy = noise.added(rows.features, generator=candidate.seeds.generator("gates", name))
+    noisy, words = _with_noise(
+        rows.features, candidate.problem.features, generator=candidate.seeds.generator("gates", name)
+    )
+    if not words:
+        sentence = (
+            "not judged: no feature can be moved, since booleans, texts and whole numbers without a resolution stay as "
+            "they are; set resolution on the columns that are measured"
+        )
+        return Verdict(name, Status.NOTE, sentence, rows=test.rows)
+    if few := too_few_rows(name, candidate, test):
+        return few
     given = checked_answers(candidate.model.scorer, replace(rows, features=noisy))
     moved, _ = probability_rows(given, rows.label)
     turned = (moved >= threshold) != (test.probability >= threshold)
+    confidence = 1 - rules.level  # one half of the level at each end
     flips, pair = float(turned.mean()), paired_auc(test.probability, moved, test.label)
-    interval = normal_interval(pair.difference, pair.standard_error, confidence=confidence)
+    of_flips = binomial_interval(flips, test.rows, confidence=confidence)
+    of_loss = normal_interval(pair.difference, pair.standard_error, confidence=confidence)
+    by_flips = estimate_status(beyond=flips > rules.maximum_flips, excluded=of_flips[0] > rules.maximum_flips)
+    by_loss = estimate_status(beyond=pair.difference > rules.maximum_noise_loss, excluded=of_loss[0] > 0)
     sentence = (
-        f"noise of {noise.words} turns {int(turned.sum())} of {test.rows} decisions ({flips:.4f}, at most "
-        f"{rules.maximum_flips:.4f} allowed{_example(rows.row_id, turned)}) and costs {pair.difference:.4f} of the AUC "
-        f"({spoken(interval, confidence=confidence)}, at most {rules.maximum_noise_loss:.4f} allowed)"
+        f"noise of {words} turns {int(turned.sum())} of {test.rows} decisions ({flips:.4f}, "
+        f"{spoken(of_flips, confidence=confidence)}, at most {rules.maximum_flips:.4f} allowed"
+        f"{_example(rows.row_id, turned)}) and costs {pair.difference:.4f} of the AUC "
+        f"({spoken(of_loss, confidence=confidence)}, at most {rules.maximum_noise_loss:.4f} allowed)"
     )
-    if flips > rules.maximum_flips or interval[0] > rules.maximum_noise_loss:
-        status = Status.FAIL
-    else:
-        status = Status.PASS if interval[1] <= rules.maximum_noise_loss else Status.WARN
-    return Verdict(name, status, sentence, flips, rules.maximum_flips, test.rows)
+    levels = list(Status)  # from the mildest to the gravest
+    if levels.index(by_loss) > levels.index(by_flips):
+        return Verdict(name, by_loss, sentence, pair.difference, rules.maximum_noise_loss, test.rows, of_loss)
+    return Verdict(name, by_flips, sentence, flips, rules.maximum_flips, test.rows, of_flips)
 
 
-@dataclass(frozen=True)
-class _Noise:
-    """How far each number is moved.
+def _with_noise(
+    features: pd.DataFrame, columns: Sequence[Column], *, generator: np.random.Generator
+) -> tuple[pd.DataFrame, str]:
+    """Return features with noise on them, and what was moved, for people; empty if nothing was.
 
-    Attributes:
-        columns: The columns that are moved.
-        measured: Whether by their measuring units; else by a millionth of each value.
+    The given frame stays as it is.
     """
+    noisy, counts = features.copy(), {"one measuring unit": 0, "a millionth of each value": 0}
+    for column in _numeric(columns):
+        values = features[column.name].to_numpy(dtype=np.float64, na_value=np.nan)
+        moved = _moved(column, values, drawn=generator.uniform(-1, 1, len(values)))
+        noisy[column.name] = moved
+        if (moved != values)[~np.isnan(values)].any():
+            counts["a millionth of each value" if column.resolution is None else "one measuring unit"] += 1
+    words = [f"{noise} on {count} column{'s' if count > 1 else ''}" for noise, count in counts.items() if count]
+    return noisy, " and ".join(words)
 
-    columns: tuple[Column, ...]
-    measured: bool
 
-    @classmethod
-    def of(cls, features: Sequence[Column]) -> _Noise:
-        """Return the noise that fits some features."""
-        numbers = _numeric(features)
-        measured = tuple(column for column in numbers if column.resolution is not None)
-        return cls(measured or numbers, measured=bool(measured))
-
-    @property
-    def words(self) -> str:
-        """What is done, for people."""
-        count = f"{len(self.columns)} column{'s' if len(self.columns) > 1 else ''}"
-        if self.measured:
-            return f"one measuring unit on {count}"
-        return f"a millionth of each value on {count} (no column has a resolution)"
-
-    def added(self, features: pd.DataFrame, *, generator: np.random.Generator) -> pd.DataFrame:
-        """Return features with noise on them; the given frame stays as it is."""
-        noisy = features.copy()
-        for column in self.columns:
-            values = features[column.name].to_numpy(dtype=np.float64, na_value=np.nan)
-            noisy[column.name] = values + self._step(column, values, generator)
-        return noisy
-
-    def _step(self, column: Column, values: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
-        drawn = generator.uniform(-1, 1, len(values))
-        if column.resolution is None:
-            return np.asarray(drawn * np.abs(values) * _ROUNDING)
-        step = drawn * column.resolution
-        return np.asarray(np.rint(step) if column.kind == "integer" else step)
+def _moved(column: Column, values: NDArray[np.float64], *, drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a column's values, moved; ``drawn`` holds a number from -1 to 1 for each."""
+    if column.resolution is None:
+        if column.kind == "integer":
+            return values
+        return np.where(values == np.rint(values), values, values * (1 + drawn * _ROUNDING))
+    if column.kind == "integer":
+        return np.asarray(values + np.rint(drawn) * max(1.0, np.rint(column.resolution)))
+    before, after = np.rint(values / column.resolution), np.rint(values / column.resolution + drawn)
+    per_unit = np.rint(1 / column.resolution)
+    # 57 / 100 is the decimal number 0.57 as it is read from a file; 57 * 0.01 is not.
+    on_grid = after / per_unit if np.isclose(per_unit * column.resolution, 1) else after * column.resolution
+    return np.where(before == after, values, on_grid)
 
 
 def _numeric(features: Sequence[Column]) -> tuple[Column, ...]:

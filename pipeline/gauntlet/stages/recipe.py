@@ -119,7 +119,8 @@ def fit_recipe(train: Rows, selection: Rows, *, problem: Problem, seeds: Seeds, 
     parameters = {**booster_parameters(trial), "rounds": booster.num_boosted_rounds()}
     found.append((BOOSTER, parameters, FittedModel("booster", encoding, booster)))
     given = {name: model.probability(selection.features) for name, _, model in found}
-    choice = choose(given, selection.label, costs=problem.costs)
+    costs = scores.costs_in_force(problem.costs, positive_share=float(train.label.mean()))
+    choice = choose(given, selection.label, costs=costs)
     models = {name: RecipeModel(name, parameters, model, choice.auc[name]) for name, parameters, model in found}
     return FittedRecipe(tuple(models.values()), models[choice.name], choice.best.threshold, trials)
 

@@ -163,8 +163,9 @@ def threshold(select: SelectResult | None, context: StageContext) -> dict[str, A
         "cost": numerals.auc(select.cost),
         "accept_all": numerals.auc(select.accept_all_cost),
         "reject_all": numerals.auc(select.reject_all_cost),
-        "false_positive": numerals.parameter(context.problem.costs.false_positive),
-        "false_negative": numerals.parameter(context.problem.costs.false_negative),
+        "costs_set": context.problem.costs is not None,
+        "false_positive": numerals.parameter(select.costs.false_positive),
+        "false_negative": numerals.parameter(select.costs.false_negative),
         "chart": None,
     }
     if points:

@@ -27,7 +27,8 @@ def select(context: StageContext, *, split: SplitResult, baseline: BaselineResul
     Raises:
         RefusedError: If a model's file does not show the AUC that was recorded for it.
     """
-    rows, costs = read_split(context, split, split.selection), context.problem.costs
+    rows = read_split(context, split, split.selection)
+    costs = scores.costs_in_force(context.problem.costs, positive_share=split.positives["train"] / split.rows["train"])
     candidates = (baseline.forest, baseline.reference, sweep.model)  # the simpler first
     probability = {
         record.name: load_fitted(record, state=context.state).probability(rows.features) for record in candidates
@@ -40,6 +41,7 @@ def select(context: StageContext, *, split: SplitResult, baseline: BaselineResul
         candidates=candidates,
         chosen=chosen,
         threshold=choice.best.threshold,
+        costs=costs,
         cost=choice.best.cost,
         accept_all_cost=scores.accept_all_cost(rows.label, costs),
         reject_all_cost=scores.reject_all_cost(rows.label, costs),

@@ -19,7 +19,7 @@ from gauntlet.core.encoding import Encoding, encode, learn_encoding
 from gauntlet.core.errors import InputError
 from gauntlet.core.grouping import SPLIT_ORDER, Grouping, group_rows, split_groups
 from gauntlet.core.problem import Problem
-from gauntlet.core.scores import auc, best_threshold
+from gauntlet.core.scores import auc, best_threshold, costs_in_force
 from gauntlet.core.seeding import Seeds
 from gauntlet.stages.baseline import fit_forest
 from gauntlet.stages.candidate import Artefact, Candidate, JudgedModel, Refitted, Scorer, Splits
@@ -66,7 +66,8 @@ def candidate_of(pipeline: Pipeline, *, workspace: Path) -> Candidate:
     probability = scorer.probability(validation.features)
     threshold = pipeline.threshold
     if threshold is None:
-        threshold = best_threshold(probability, validation.label, problem.costs).threshold
+        costs = costs_in_force(problem.costs, positive_share=float(train.label.mean()))
+        threshold = best_threshold(probability, validation.label, costs).threshold
     models = {
         BASELINE: _baseline(problem, train, validation),
         CHOSEN: JudgedModel(CHOSEN, digest, scorer, auc(probability, validation.label)),

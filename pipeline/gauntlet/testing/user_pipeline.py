@@ -34,7 +34,7 @@ class Pipeline:
         split: A column that says ``train``, ``validation`` or ``test`` of each row; None divides them honestly.
         ignored: Columns that the model does not see.
         resolution: The measuring unit of numeric columns: what lies within it counts as a repeat.
-        costs: What a false positive and a false negative cost.
+        costs: The costs of a false positive and a false negative; without them decisions are reported, not judged.
         threshold: Rows at or above it are decided positive; None takes the cheapest on the validation rows.
         gates: Bounds, by family, as in a problem file: ``{"model": {"minimum_auc": 0.7}}``.
         code: Python files and folders that must not draw from global random state.
@@ -129,7 +129,7 @@ def problem_of(pipeline: Pipeline, frame: pd.DataFrame) -> Problem:
                 "columns": [*columns, {"name": pipeline.label, "kind": "boolean", "nullable": True}],
                 "label": {"rule": pipeline.label},
                 "sweep": ready.sweep,
-                "costs": dict(pipeline.costs),
+                "costs": dict(pipeline.costs) or None,
                 "gates": {family: dict(bounds) for family, bounds in pipeline.gates.items()},
                 "suites": ready.suites,
                 "names": ready.names,

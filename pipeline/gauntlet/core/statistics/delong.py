@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gauntlet.core.errors import DataError
-from gauntlet.core.statistics.intervals import Interval, normal_quantile, normal_tail
+from gauntlet.core.statistics.intervals import Interval, binomial_interval, normal_quantile, normal_tail
 from gauntlet.core.statistics.rows import scored_rows
 
 # An AUC of 0 or 1 has no logit.
@@ -54,7 +54,7 @@ class AucEstimate:
         """
         quantile = normal_quantile((1 + confidence) / 2)
         if self.standard_error == 0 or not 0 < self.auc < 1:
-            return _binomial_interval(self.auc, min(self.positives, self.negatives), confidence)
+            return binomial_interval(self.auc, min(self.positives, self.negatives), confidence=confidence)
         logit = math.log(self.auc / (1 - self.auc))
         reach = quantile * self.standard_error / (self.auc * (1 - self.auc))
         return _logistic(logit - reach), _logistic(logit + reach)
@@ -175,15 +175,6 @@ def _standard_error(of_positives: NDArray[np.float64], of_negatives: NDArray[np.
         )
     variance = of_positives.var(ddof=1) / len(of_positives) + of_negatives.var(ddof=1) / len(of_negatives)
     return math.sqrt(variance)
-
-
-def _binomial_interval(share: float, trials: int, confidence: float) -> Interval:
-    from scipy.stats import beta  # noqa: PLC0415 - takes a while to import
-
-    successes, outside = share * trials, (1 - confidence) / 2
-    low = 0.0 if successes <= 0 else float(beta.ppf(outside, successes, trials - successes + 1))
-    high = 1.0 if successes >= trials else float(beta.ppf(1 - outside, successes + 1, trials - successes))
-    return low, high
 
 
 def _logistic(value: float) -> float:

@@ -36,6 +36,20 @@ def normal_quantile(probability: float) -> float:
     return _NORMAL.inv_cdf(probability)
 
 
+def binomial_interval(share: float, trials: int, *, confidence: float) -> Interval:
+    """Return the exact interval of a share of independent trials.
+
+    C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",
+    Biometrika 26 (1934) 404-413.
+    """
+    from scipy.stats import beta  # noqa: PLC0415 - takes a while to import
+
+    successes, outside = share * trials, (1 - confidence) / 2
+    low = 0.0 if successes <= 0 else float(beta.ppf(outside, successes, trials - successes + 1))
+    high = 1.0 if successes >= trials else float(beta.ppf(1 - outside, successes + 1, trials - successes))
+    return low, high
+
+
 def tail_of_difference(difference: float, standard_error: float) -> float:
     """Return the one-sided p-value of a normal estimate: the chance of one so far above 0 if the truth is 0.
 
