@@ -20,7 +20,6 @@ from gauntlet.core.problem import Problem
 from gauntlet.core.problem_file import load_problem
 from gauntlet.core.results import ModelVersion
 from gauntlet.core.scores import auc, best_threshold
-from gauntlet.core.seeding import Seeds
 from gauntlet.core.test_reads import read_test_reads, record_test_read
 from gauntlet.stages.candidate import Artefact, Candidate, Incumbent, JudgedModel, Refitted, Splits, TestLedger
 from gauntlet.stages.trainer import in_order_of_ids
@@ -51,7 +50,7 @@ def made_frame(problem: Problem, *, rows: int = ROWS, seed: int = 8) -> pd.DataF
         frame["label"].to_numpy(),
         order=list(frame["row_id"]),
         fractions=problem.split.fractions,
-        generator=Seeds(problem.seed).generator("split"),
+        seed=problem.seed,
     )
     return frame
 
