@@ -51,7 +51,7 @@ def made_frame(problem: Problem, *, rows: int = ROWS, seed: int = 8) -> pd.DataF
         frame["label"].to_numpy(),
         order=list(frame["row_id"]),
         fractions=problem.split.fractions,
-        generator=Seeds(problem.seed).generator("split"),
+        seed=problem.seed,
     )
     return frame
 

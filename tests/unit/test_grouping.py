@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gauntlet.core.errors import DataError
 from gauntlet.core.grouping import (
+    SPLIT_ORDER,
     columns_of_split,
     group_rows,
     near_repeats_across,
@@ -90,18 +91,23 @@ def test_many_rows_of_equal_features_do_not_explode():
     assert len(grouping.near_pairs) == 19_999
 
 
-def _made(rows=2000, seed=5):
+def _made(rows=2000, seed=5, *, share=0.2):
+    """Return groups of two rows on average, labels, and identifiers."""
     generator = np.random.default_rng(seed)
     group = generator.integers(0, rows // 2, rows)
-    label = (generator.random(rows) < 0.2).astype(np.int8)
+    label = (generator.random(rows) < share).astype(np.int8)
     return group, label, [f"{number:06d}" for number in range(rows)]
+
+
+def _divide(group, label, order, *, seed=1):
+    return split_groups(group, label, order=order, fractions=Fractions(), seed=seed)
 
 
 def test_no_group_is_torn_apart_and_the_splits_are_alike():
     group, label, order = _made()
-    names = split_groups(group, label, order=order, fractions=Fractions(), generator=np.random.default_rng(1))
+    names = _divide(group, label, order)
     assert pd.Series(names).groupby(group).nunique().max() == 1
-    shares = {name: float(np.mean(names == name)) for name in ("train", "validation", "test")}
+    shares = {name: float(np.mean(names == name)) for name in SPLIT_ORDER}
     assert shares == pytest.approx({"train": 0.6, "validation": 0.2, "test": 0.2}, abs=0.01)
     rates = [label[names == name].mean() for name in shares]
     assert max(rates) - min(rates) < 0.05
@@ -109,26 +115,82 @@ def test_no_group_is_torn_apart_and_the_splits_are_alike():
 
 def test_the_order_of_rows_changes_nothing():
     group, label, order = _made()
-    names = split_groups(group, label, order=order, fractions=Fractions(), generator=np.random.default_rng(1))
+    names = _divide(group, label, order)
     shuffle = np.random.default_rng(2).permutation(len(group))
-    again = split_groups(
-        # Another order numbers the groups anew, too.
-        (group.max() - group)[shuffle],
-        label[shuffle],
-        order=[order[position] for position in shuffle],
-        fractions=Fractions(),
-        generator=np.random.default_rng(1),
-    )
+    # Another order numbers the groups anew, too.
+    again = _divide((group.max() - group)[shuffle], label[shuffle], [order[position] for position in shuffle])
     assert np.array_equal(names[shuffle], again)
 
 
 def test_another_seed_gives_another_split():
     group, label, order = _made()
-    first, second = (
-        split_groups(group, label, order=order, fractions=Fractions(), generator=np.random.default_rng(seed))
-        for seed in (1, 2)
-    )
+    first, second = (_divide(group, label, order, seed=seed) for seed in (1, 2))
     assert (first != second).mean() > 0.2
+
+
+def test_the_division_is_the_same_on_every_machine_and_release():
+    # The numbers are written down: a change would move rows of every user's test split into train.
+    names = _divide(np.arange(20), (np.arange(20) % 4 == 0).astype(np.int8), [f"row{n}" for n in range(20)])
+    assert "".join(name[1] for name in names) == "aarrrraeeearrrrrrrer"
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    rows=st.integers(20, 600),
+    appended=st.sampled_from([0.01, 0.1, 0.5]),
+    size=st.sampled_from([1, 2, 5]),
+)
+def test_no_row_of_train_becomes_a_row_of_test_when_the_table_grows(seed, rows, appended, size):
+    generator = np.random.default_rng(seed)
+    more = int(np.ceil(appended * rows))
+    identifiers = generator.permutation(10**6)[: rows + more]
+    # Groups of equal labels, so that a group's stratum stays; old groups get no new rows.
+    group = np.concatenate([np.arange(rows) // size, rows + np.arange(more) // size])
+    label = (group * 7919 % 10 < 3).astype(np.int8)
+    grown = [np.bincount(label[:count], minlength=2) for count in (rows, rows + more)]
+    assume((grown[0] >= 3 * size).all() and (grown[1] < 2 * grown[0]).all())
+    order = [f"{number:06d}" for number in identifiers]
+    before = _divide(group[:rows], label[:rows], order[:rows])
+    after = _divide(group, label, order)[:rows]
+    assert not ((before == "train") & (after == "test")).any()
+
+
+@given(st.integers(0, 10_000))
+def test_a_table_with_large_groups_grows_without_mixing_train_and_test(seed):
+    generator = np.random.default_rng(seed)
+    large = np.repeat(np.arange(4), [300, 100, 60, 30])
+    group = np.concatenate([large, 4 + np.arange(1500)])
+    label = (group % 10 < 3).astype(np.int8)
+    order = [f"{number:06d}" for number in generator.permutation(len(group))]
+    before, after = _divide(group[:1800], label[:1800], order[:1800]), _divide(group, label, order)
+    assert not ((before == "train") & (after[:1800] == "test")).any()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_group_of_a_third_of_the_rows_lands_in_train_and_the_sizes_hold(seed):
+    group = np.concatenate([np.zeros(3334, dtype=int), np.arange(1, 7850)])
+    label = (np.arange(len(group)) % 43 == 42).astype(np.int8)
+    names = _divide(group, label, [f"{n:05d}" for n in range(len(group))], seed=seed)
+    assert names[0] == "train"
+    assert [np.mean(names == name) for name in SPLIT_ORDER] == pytest.approx([0.6, 0.2, 0.2], abs=0.001)
+
+
+@pytest.mark.parametrize("positives", [3, 4, 5])
+@pytest.mark.parametrize("seed", range(5))
+def test_every_split_keeps_rows_of_both_classes_where_that_is_possible(positives, seed):
+    label = (np.arange(40) < positives).astype(np.int8)
+    names = _divide(np.arange(40), label, [f"{n:02d}" for n in range(40)], seed=seed)
+    assert {(name, int(value)) for name, value in zip(names, label, strict=True)} == {
+        (name, value) for name in SPLIT_ORDER for value in (0, 1)
+    }
+    # Positives that only stand in groups with a majority of negatives count as well.
+    mixed = _divide(np.arange(40) // 4, (np.arange(40) % 13 == 0).astype(np.int8), [f"{n:02d}" for n in range(40)])
+    assert {mixed[n] for n in (0, 13, 26, 39)} == set(SPLIT_ORDER)
+
+
+def test_two_positive_rows_cannot_stand_in_three_splits_and_are_divided_all_the_same():
+    names = _divide(np.arange(30), (np.arange(30) < 2).astype(np.int8), [f"{n:02d}" for n in range(30)])
+    assert set(names) == set(SPLIT_ORDER)
 
 
 def test_rows_that_share_a_key_in_any_column_join_one_group():

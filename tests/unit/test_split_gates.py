@@ -10,7 +10,6 @@ from gauntlet.core.encoding import Encoding
 from gauntlet.core.grouping import group_rows, split_by_time, split_groups, time_ranks
 from gauntlet.core.problem import Column, Problem
 from gauntlet.core.problem_file import load_problem
-from gauntlet.core.seeding import Seeds
 from gauntlet.core.verdict import Status, broke, is_number
 from gauntlet.gates.split import GATES
 from gauntlet.gates.split_rows import with_rows
@@ -61,7 +60,7 @@ def _divided(sound, **split):
             frame["label"].to_numpy(),
             order=list(frame["row_id"]),
             fractions=problem.split.fractions,
-            generator=Seeds(problem.seed).generator("split"),
+            seed=problem.seed,
         )
     return sound.changed(problem=problem, splits=replace(sound.splits, frame=frame))
 

@@ -8,6 +8,7 @@ of ``split.groups`` join one group as well.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,12 @@ SPLIT_ORDER: tuple[SplitName, ...] = ("train", "validation", "test")
 # How far apart, in units, near repeats may lie. Decimal readings are not exact in binary: 0.3 - 0.2 is a little less
 # than 0.1, 1.1 - 1.0 a little more.
 TOLERANCE = 1 + 1e-6
+
+# A group with more than this share of its stratum's rows is dealt before the others, so that they can make up for it.
+# In a stratum of a few hundred rows that share is a handful of rows; such groups need no dealing, and without it they
+# keep their split when the table grows.
+LARGE_SHARE = 0.01
+FEW_ROWS = 5
 
 
 @dataclass(frozen=True)
@@ -250,41 +257,80 @@ def _components(size: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def split_groups(
-    group: NDArray[np.int64],
-    label: NDArray[np.int8],
-    *,
-    order: Sequence[str],
-    fractions: Fractions,
-    generator: np.random.Generator,
+    group: NDArray[np.int64], label: NDArray[np.int8], *, order: Sequence[str], fractions: Fractions, seed: int
 ) -> NDArray[np.str_]:
     """Assign whole groups to train, validation and test, alike in size and share of positives.
 
-    Groups are put into strata by their majority label and shuffled; each goes to the split that is furthest below its
-    share of the stratum's rows. The order of rows changes nothing: groups are named by their least ``order``.
+    The division is defined by content, not by the order of rows or by a generator's sequence. A group is named by its
+    least ``order``, and its place in [0, 1) is a hash of the seed and that name. Groups form two strata by their
+    majority label. In each stratum the large groups (over ``LARGE_SHARE`` of its rows, and over ``FEW_ROWS`` rows) are
+    dealt first, largest first, each to the split that is furthest below its share. The other groups follow in the
+    order of their places, and are cut where the splits' remaining shares end. Last, a split without rows of a class
+    takes the smallest group that another split can spare.
+
+    So a table may grow: rows keep their places, validation lies between train and test, and no row of train becomes a
+    row of test while a stratum grows by less than the share of validation that small groups fill (without large groups:
+    while it less than doubles). Three things can still move a row from train to test: its group changes (it gains a
+    lesser name or another majority), its group stops being large or another group becomes large, or the stratum has so
+    few groups that a split had to be given rows of a class.
 
     Args:
         group: The group's number, one a row.
         label: 0 or 1, one a row.
         order: A key of each row that does not depend on where it stands (its identifier).
         fractions: The shares.
-        generator: The source of the shuffle.
+        seed: Another seed gives another division.
 
     Returns:
         The split's name, one a row.
     """
-    rows = pd.DataFrame({"group": group, "label": label, "order": list(order)})
-    groups = rows.groupby("group").agg(size=("label", "size"), share=("label", "mean"), name=("order", "min"))
-    groups = groups.sort_values("name").reset_index()
-    names = ("train", "validation", "test")
-    shares = np.array([fractions.train, fractions.validation, fractions.test])
-    chosen: dict[int, str] = {}
-    for _, stratum in groups.groupby(groups["share"] >= 0.5, sort=True):
-        filled, wanted = np.zeros(3), shares * stratum["size"].sum()
-        for position in generator.permutation(len(stratum)):
-            split = int(np.argmax((wanted - filled) / wanted))
-            filled[split] += stratum["size"].iloc[position]
-            chosen[int(stratum["group"].iloc[position])] = names[split]
-    return np.array([chosen[int(number)] for number in group], dtype=np.str_)
+    rows = pd.DataFrame({"group": group, "label": np.asarray(label, dtype=np.int64), "name": list(order)})
+    groups = rows.groupby("group")["label"].agg(size="size", positives="sum")
+    groups["name"] = rows.sort_values("name").drop_duplicates("group").set_index("group")["name"]
+    groups["place"] = [_place(name, seed) for name in groups["name"]]
+    groups = groups.sort_values(["place", "name"])
+    groups["split"] = 0
+    for _, stratum in groups.groupby(groups["positives"] * 2 >= groups["size"]):
+        groups.loc[stratum.index, "split"] = _dealt(stratum["size"].to_numpy(), fractions)
+    _give_both_classes(groups)
+    names: NDArray[np.str_] = np.array(SPLIT_ORDER, dtype=np.str_)[groups["split"].loc[group].to_numpy()]
+    return names
+
+
+def _place(name: str, seed: int) -> float:
+    """Return a group's place in [0, 1): the first 13 hexadecimal digits (52 bits) of SHA-256 over seed and name."""
+    digest = hashlib.sha256(f"{seed}/split/{name}".encode()).hexdigest()
+    return int(digest[:13], 16) / 2**52
+
+
+def _dealt(sizes: NDArray[np.int64], fractions: Fractions) -> NDArray[np.int64]:
+    """Return the split's number of each group of a stratum; groups come in the order of their places."""
+    wanted = np.array([fractions.train, fractions.validation, fractions.test]) * sizes.sum()
+    filled, dealt = np.zeros(3), np.zeros(len(sizes), dtype=np.int64)
+    large = sizes > max(FEW_ROWS, LARGE_SHARE * sizes.sum())
+    for position in sorted(np.flatnonzero(large), key=lambda position: -sizes[position]):
+        dealt[position] = np.argmax((wanted - filled) / wanted)
+        filled[dealt[position]] += sizes[position]
+    left, small = np.maximum(wanted - filled, 0), sizes[~large]
+    bounds = np.cumsum(left)[:2] / left.sum() * small.sum() if len(small) else np.zeros(2)
+    # A group goes where the middle of its rows lies.
+    dealt[~large] = np.searchsorted(bounds, np.cumsum(small) - small / 2)
+    return dealt
+
+
+def _give_both_classes(groups: pd.DataFrame) -> None:
+    """Give a split that lacks a class the smallest group with that class which leaves its own split complete."""
+    groups["negatives"] = groups["size"] - groups["positives"]
+    for split in range(len(SPLIT_ORDER)):
+        for rows_of_class in ("positives", "negatives"):
+            if (groups.loc[groups["split"] == split, rows_of_class] > 0).any():
+                continue
+            counts = groups.groupby("split")[["positives", "negatives"]].agg(lambda rows: int((rows > 0).sum()))
+            # How many groups of each class the group's own split has beside it.
+            beside = counts.loc[groups["split"]].to_numpy() - (groups[["positives", "negatives"]] > 0).to_numpy()
+            spared = groups[(groups[rows_of_class] > 0) & (beside > 0).all(axis=1)]
+            if len(spared):
+                groups.loc[spared["size"].idxmin(), "split"] = split
 
 
 def time_ranks(values: pd.Series) -> NDArray[np.int64]:

@@ -105,7 +105,7 @@ def _honest_split(rows: pd.DataFrame, grouping: Grouping, context: StageContext)
         rows["label"].to_numpy(dtype=np.int8),
         order=list(rows["row_id"]),
         fractions=rule.fractions,
-        generator=context.seeds.generator("split"),
+        seed=context.problem.seed,
     )
 
 

@@ -133,7 +133,7 @@ def _divided(rows: pd.DataFrame, grouping: Grouping, problem: Problem) -> NDArra
         rows["label"].to_numpy(dtype=np.int8),
         order=list(rows["row_id"]),
         fractions=problem.split.fractions,
-        generator=Seeds(problem.seed).generator("split"),
+        seed=problem.seed,
     )
 
 
