@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from gauntlet.adapters.label_draft import LabelDraft, draft_label
-from gauntlet.adapters.suite_draft import draft_suites
+from gauntlet.adapters.suite_draft import draft_suites, suite_text
 from gauntlet.adapters.table_sketch import ColumnSketch, TableSketch, plain_names, sketch_table
 from gauntlet.core.canonical import file_digest
 from gauntlet.core.errors import InputError
@@ -73,7 +73,7 @@ def draft_problem(
     text = _render(sketch, label=drafted, name=name, near_repeats=not chained)
     Problem.model_validate(tomllib.loads(text))
     suites = draft_suites(sketch, label=drafted, name=name)
-    _write({output: text} | {path: suites[kind] for kind, path in paths.items()})
+    _write({output: text} | {path: suite_text(suites[kind]) for kind, path in paths.items()})
     return Draft(problem=output, suites=tuple(paths.values()), notes=_notes(sketch, drafted, chained=chained))
 
 

@@ -59,7 +59,11 @@ def _expectations(result: r.StageResult | None) -> dict[str, Any] | None:
     if not isinstance(result, r.ExpectationsResult):
         return None
     checks = [check for suite in result.suites for check in suite.checks]
-    return {"checks": len(checks), "failed": [check.id for check in checks if not check.success]}
+    return {
+        "checks": len(checks),
+        "failed": [check.id for check in checks if check.blocks],
+        "warned": [check.id for check in checks if not check.success and not check.blocks],
+    }
 
 
 def _split(result: r.StageResult | None) -> dict[str, Any] | None:

@@ -241,6 +241,7 @@ def suites(results: Results) -> list[dict[str, Any]]:
     return [
         {
             "outcome": suite,
+            "blocks": not suite.checks or any(check.blocks for check in suite.checks),
             "failed": [check for check in suite.checks if not check.success],
             "passed": [check for check in suite.checks if check.success],
         }
