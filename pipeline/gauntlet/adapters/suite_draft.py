@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from gauntlet.adapters.label_draft import LabelDraft
-from gauntlet.adapters.suite_files import entry_names
+from gauntlet.adapters.suite_files import entry_key
 from gauntlet.adapters.table_sketch import ColumnSketch, TableSketch
 from gauntlet.core.canonical import digest
 from gauntlet.core.predictions import PREDICTION_COLUMNS
@@ -73,8 +73,8 @@ def is_drafted(entry: Mapping[str, Any]) -> bool:
 
 
 def _document(name: str, about: str, expectations: list[dict[str, Any]]) -> dict[str, Any]:
-    names = entry_names(expectations)
-    return {"name": name, "meta": {"about": about, DRAFTED: names}, "expectations": expectations}
+    keys = [entry_key(entry) for entry in expectations]
+    return {"name": name, "meta": {"about": about, DRAFTED: keys}, "expectations": expectations}
 
 
 def _mark(entry: Mapping[str, Any]) -> str:
@@ -88,7 +88,7 @@ def _required(kind: str, why: str, **kwargs: Any) -> dict[str, Any]:
 
 
 def _entry(kind: str, why: str, **kwargs: Any) -> dict[str, Any]:
-    entry = {**_required(kind, why, **kwargs), "severity": "warning"}
+    entry = {"type": f"expect_{kind}", "kwargs": kwargs, "severity": "warning", "meta": {"why": why}}
     return {**entry, "meta": {"why": why, DRAFTED: _mark(entry)}}
 
 
@@ -108,7 +108,8 @@ def _curated(features: list[ColumnSketch], label: LabelDraft, *, rows: int) -> l
     for column in features:
         expected += _present(column)
         if column.kind == "boolean":
-            expected.append(_required_set(column.name, [0.0, 1.0], "Booleans become 0 and 1."))
+            why = "Booleans become 0 and 1."
+            expected.append(_entry(_IN_SET, why, column=column.name, value_set=[0.0, 1.0]))
     return [
         *expected,
         _required_value("label", "A row without a label teaches nothing."),

@@ -144,7 +144,7 @@ def load_suite(path: Path) -> Suite:
     """
     document = read_suite_document(path)
     entries = document["expectations"]
-    names = entry_names(entries)
+    names = _numbered(map(entry_key, entries))
     return Suite(
         name=document["name"],
         digest=digest(document),
@@ -174,17 +174,11 @@ def read_suite_document(path: Path) -> dict[str, Any]:
     return dict(document)
 
 
-def entry_names(entries: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return ``column::rule`` for each entry; a rule that repeats gets ``_2``, ``_3`` … in the file's order."""
-    seen: Counter[str] = Counter()
-    names: list[str] = []
-    for entry in entries:
-        kind, kwargs = entry["type"], entry.get("kwargs", {})
-        place = "+".join(_columns(kind, kwargs)) or kwargs.get("column") or "table"
-        name = f"{place}::{_rule(kind)}"
-        seen[name] += 1
-        names.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
-    return names
+def entry_key(entry: Mapping[str, Any]) -> str:
+    """Return ``column::rule`` of an entry; ``table::rule`` where it is about the table as a whole."""
+    kind, kwargs = entry["type"], entry.get("kwargs", {})
+    place = "+".join(_columns(kind, kwargs)) or kwargs.get("column") or "table"
+    return f"{place}::{_rule(kind)}"
 
 
 def import_great_expectations() -> ModuleType:
@@ -308,6 +302,16 @@ def _empty_findings(model: Any, kwargs: Mapping[str, Any]) -> Iterator[str]:
             yield f"kwargs.{key}: empty"
         elif isinstance(value, dict) and "$PARAMETER" in value:
             yield f"kwargs.{key}: a parameter has no value here; write the value"
+
+
+def _numbered(keys: Iterable[str]) -> list[str]:
+    """Return the keys; one that repeats gets ``_2``, ``_3`` … in the file's order."""
+    seen: Counter[str] = Counter()
+    names: list[str] = []
+    for key in keys:
+        seen[key] += 1
+        names.append(key if seen[key] == 1 else f"{key}_{seen[key]}")
+    return names
 
 
 def _rule(kind: str) -> str:

@@ -109,35 +109,6 @@ def show_environment(*, state: Path, target: TargetName, machine: bool, quiet: b
     return ExitCode.ENVIRONMENT if missing else ExitCode.DONE
 
 
-def write_draft(  # noqa: PLR0913 - one argument an option of the command
-    *,
-    table: Path,
-    label: str,
-    positive: str | None,
-    name: str | None,
-    output: Path | None,
-    state: Path,  # noqa: ARG001 - a common option, without use here
-    machine: bool,
-    quiet: bool,
-) -> int:
-    """Write a problem file and suites for a table."""
-    from gauntlet.adapters.problem_draft import draft_problem  # noqa: PLC0415 - imports pandas
-
-    terminal = Terminal(quiet=quiet, machine=machine)
-    output = output or Path(f"{name or table.stem}.toml")
-    draft = draft_problem(table, label=label, positive=positive, name=name, output=output)
-    if machine:
-        document = {"problem": str(draft.problem), "suites": [str(suite) for suite in draft.suites]}
-        terminal.document(document | {"notes": list(draft.notes)})
-    else:
-        for path in (draft.problem, *draft.suites):
-            terminal.say(f"wrote {path}")
-        for note in draft.notes:
-            terminal.say(escape(note))
-        terminal.say(f"Read it, then: gauntlet run --problem {draft.problem}")
-    return ExitCode.DONE
-
-
 def clean_state(*, state: Path, yes: bool, machine: bool, quiet: bool) -> int:
     """Show or delete what no current result needs."""
     from gauntlet.adapters.housekeeping import delete, superseded  # noqa: PLC0415 - needed by this command only
