@@ -15,6 +15,7 @@ from rich.markup import escape
 from gauntlet.adapters.environment import examine
 from gauntlet.commands.opening import RoadOptions, Steps, opened_road
 from gauntlet.core.errors import ExitCode, InputError, RequirementError
+from gauntlet.core.refusals import MOST_SHOWN, Reason
 from gauntlet.core.results import ReportResult
 from gauntlet.core.section import TargetName
 from gauntlet.core.state import State, write_atomically
@@ -85,7 +86,7 @@ def _conclude(document: dict[str, Any], terminal: Terminal) -> None:
         terminal.say(f"[yellow]not checked:[/] {gap}")
     champion = document["champion"]
     if document["refusal"]:
-        terminal.say(f"[bold red]Refused:[/] {escape(document['refusal'])}. Nothing was promoted.")
+        _say_refusal(document["reasons"], terminal)
     elif champion:
         terminal.say(
             f"[bold green]Champion:[/] {champion['model']} version {champion['version']}, "
@@ -93,6 +94,17 @@ def _conclude(document: dict[str, Any], terminal: Terminal) -> None:
         )
     if document["report"]:
         terminal.say(f"Report: {document['report']}")
+
+
+def _say_refusal(reasons: list[dict[str, str]], terminal: Terminal) -> None:
+    """Show the gravest reasons, each with what answers it."""
+    terminal.say("[bold red]Refused[/], nothing was promoted:")
+    for number, reason in enumerate(reasons[:MOST_SHOWN], start=1):
+        terminal.say(f"  {number}. {escape(Reason(**reason).told)}")
+        terminal.say(f"     answer: [cyan]{escape(reason['answer'])}[/]")
+    more = len(reasons) - MOST_SHOWN
+    if more > 0:
+        terminal.say(f"  and {more} more, in the report and with --json")
 
 
 def show_environment(*, state: Path, target: TargetName, machine: bool, quiet: bool) -> int:

@@ -133,7 +133,7 @@ def forecast(*, rows: int, positives: int, test_fraction: float, rules: ModelRul
 
 def _in_two_digits(rows: int) -> int:
     """Return a number of rows rounded up to two digits: a forecast knows no more."""
-    step = 10 ** max(0, len(str(rows)) - 2)
+    step: int = 10 ** max(0, len(str(rows)) - 2)
     return math.ceil(rows / step) * step
 
 
