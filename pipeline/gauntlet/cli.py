@@ -273,10 +273,32 @@ def prepare(**options: Any) -> int:
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="The file; by default NAME.toml.")
 @_common
 def init(**options: Any) -> int:
-    """Write a commented problem file and first expectation suites for a table."""
-    from gauntlet.commands.road import write_draft  # noqa: PLC0415 - keeps --help fast
+    """Write a commented problem file and first expectation suites for a table.
+
+    Run again, it drafts anew what was drafted and keeps what was edited.
+    """
+    from gauntlet.commands.drafts import write_draft  # noqa: PLC0415 - keeps --help fast
 
     return write_draft(**options)
+
+
+@cli.group(no_args_is_help=True)
+def suites() -> None:
+    """Keep the expectation suites in step with the problem file and the data."""
+
+
+@suites.command()
+@problem_option
+@click.option("--check", is_flag=True, help="Write nothing; exit code 1 if anything would change.")
+@_common
+def sync(**options: Any) -> int:
+    """Draft the suites anew from the data: drafted entries follow, edited ones stay. Shows the difference.
+
+    An entry counts as drafted while it has the digest that its meta.drafted says. Needs no Spark.
+    """
+    from gauntlet.commands.drafts import sync_suites  # noqa: PLC0415 - keeps --help fast
+
+    return sync_suites(**options)
 
 
 @cli.command()

@@ -31,6 +31,7 @@ from gauntlet.core.results import (
 from gauntlet.core.verdict import Status, Verdict
 from gauntlet.core.waivers import waived
 from gauntlet.gates.catalogue import gates_of
+from gauntlet.gates.expectations import status_of
 from gauntlet.gates.gate import Gate
 from gauntlet.pipeline import Road
 from gauntlet.stages.candidate import Candidate
@@ -76,8 +77,8 @@ class Judgement:
         if outcome is None:
             sentence = f"there is no candidate to judge: {self.refusal}"
             return Verdict(gate.name, Status.CONFIG_ERROR, sentence)
-        status = Status.PASS if outcome.success else Status.FAIL
-        return Verdict(gate.name, status, outcome.observed or "holds", measured=float(outcome.success))
+        sentence = outcome.observed or "holds"
+        return Verdict(gate.name, status_of(outcome), sentence, measured=float(outcome.success))
 
 
 def prepared(road: Road, *, workspace: Path, reason: str) -> Judgement:

@@ -344,6 +344,33 @@ def test_nothing_is_persisted_and_the_terminal_stays_quiet(
     odd_rows.unpersist(blocking=True)
 
 
+def test_values_fail_with_the_severity_of_the_suite_and_what_cannot_be_judged_is_critical(
+    odd_rows: DataFrame, tmp_path: Path
+) -> None:
+    def between(column: str, severity: str) -> dict[str, Any]:
+        kwargs = {"column": column, "min_value": 2, "max_value": 3}
+        return {"type": "expect_column_values_to_be_between", "kwargs": kwargs, "severity": severity}
+
+    # Great Expectations itself judges the median, and cannot judge that of a text.
+    medians = [
+        {**between(column, "warning"), "type": "expect_column_median_to_be_between"} for column in ("some", "text")
+    ]
+    entries = [between("some", "warning"), between("some", "info"), between("some", "critical"), *medians]
+    entries += [between(column, "warning") for column in ("odd", "none", "missing")]
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps({"name": "mine", "expectations": entries}), encoding="utf-8")
+    outcome = check_table(odd_rows, load_suite(path), table="odd")
+    assert {check.id: check.severity for check in outcome.checks if not check.success} == {
+        "odd::some::between": "warning",
+        "odd::some::between_2": "info",
+        "odd::some::between_3": "critical",
+        "odd::text::median_between": "critical",
+        "odd::odd::between": "critical",
+        "odd::none::between": "critical",
+        "odd::missing::between": "critical",
+    }
+
+
 def ingested(context: StageContext, raw: DataFrame, curated: DataFrame) -> IngestResult:
     tables = context.target.tables
     return IngestResult(
@@ -380,7 +407,7 @@ def test_the_stage_refuses_with_a_sentence_and_leaves_one_run(
     assert [outcome.success for outcome in results[0].suites] == [False, True]
     tracking = context.target.tracking
     (run,) = tracking.client.search_runs([tracking.experiment_id])
-    assert run.data.metrics == {"checks": 3, "failed": 1}
+    assert run.data.metrics == {"checks": 3, "failed": 1, "warned": 0}
     assert [item.path for item in tracking.client.list_artifacts(run.info.run_id)] == ["expectations.json"]
 
 

@@ -14,7 +14,7 @@ from gauntlet.core.results import CheckOutcome, SuiteOutcome
 from gauntlet.core.verdict import Status, broke, is_number
 from gauntlet.gates.data import GATES
 from gauntlet.gates.data_saboteurs import SABOTEURS
-from gauntlet.gates.expectations import expectation_gates, expectation_saboteurs
+from gauntlet.gates.expectations import expectation_gates, expectation_saboteurs, status_of
 from gauntlet.gates.split_rows import with_rows
 from gauntlet.stages.candidate import Incumbent
 from tests.made_candidate import champion_of, made_candidate
@@ -246,6 +246,18 @@ def test_each_expectation_has_a_verdict_of_its_own(sound):
     assert (first.status, first.measured, first.rows) == (Status.FAIL, 0, 10)
     assert first.sentence == "age::between does not hold in curated: 3 rows below 0"
     assert (second.status, second.measured) == (Status.PASS, 1)
+
+
+@pytest.mark.parametrize(
+    ("severity", "status"), [("critical", Status.FAIL), ("warning", Status.WARN), ("info", Status.NOTE)]
+)
+def test_the_severity_of_an_outcome_decides_what_its_failure_means(sound, severity, status):
+    check = CheckOutcome(id="raw::x", rule="r", column="x", success=False, severity=severity)
+    assert (status_of(check), check.blocks) == (status, severity == "critical")
+    assert status_of(check.model_copy(update={"success": True})) is Status.PASS
+    milder = Suite("s", "d", (replace(AGE, severity=severity),))
+    (gate,) = expectation_gates({"raw": milder})
+    assert bool(gate.advisory) == (severity != "critical")
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,14 @@ def walks(monkeypatch):
         if isinstance(end, BaseException):
             raise end
         code = int(ExitCode.REFUSED if end else ExitCode.DONE)
-        return {"refusal": end, "champion": None if end else CHAMPION, "stages": STAGES, "exit_code": code}
+        reasons = [{"source": "m::g", "sentence": end, "answer": "x"}] * 2 if end else []
+        return {
+            "refusal": end,
+            "reasons": reasons,
+            "champion": None if end else CHAMPION,
+            "stages": STAGES,
+            "exit_code": code,
+        }
 
     monkeypatch.setattr(many_roads, "walked", walk)
     return ends, walked

@@ -1,5 +1,6 @@
 """A mistake in a problem file is one message with file, key and what was expected."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -38,11 +39,42 @@ RATE = {"distribution": "loguniform", "low": -3, "high": 0}
         ({"sweep.space.max_bin": RATE}, r"sweep\.space: max_bin is a whole number; .*quniform"),
         ({"sweep.space.seed": DEPTH}, r"sweep\.space: XGBoost's trees have no parameter 'seed'"),
         ({"sweep.trial_seconds": 0}, r"sweep\.trial_seconds: "),
+        ({"sweep.space.eta.high": math.inf}, r"sweep\.space\.eta\.high: input should be a finite number, not inf"),
+        ({"sweep.space.max_depth.low": math.nan}, r"sweep\.space\.max_depth\.low: input should be a finite number"),
+        ({"sweep.space.max_depth.step": math.inf}, r"sweep\.space\.max_depth\.step: input should be a finite number"),
+        ({"sweep.space.max_depth.step": 0}, r"sweep\.space\.max_depth\.step: input should be greater than 0"),
+        (
+            {"sweep.space.max_depth.step": 97},
+            r"sweep\.space\.max_depth: step \(97\) is larger than the range .*4 to 100",
+        ),
+        ({"sweep.space.learning_rate.step": 0.1}, r"sweep\.space\.learning_rate: loguniform takes no step"),
+        (
+            {"sweep.space": {"learning_rate": {"distribution": "loguniform", "low": 0.01, "high": 0.3}}},
+            r"sweep\.space\.learning_rate: the bounds of loguniform are natural logarithms, so low = 0\.01 and "
+            r"high = 0\.3 mean values from 1\.01 to 1\.35; .*write low = -4\.605, high = -1\.204",
+        ),
+        (
+            {"sweep.space": {"reg_alpha": {"distribution": "loguniform", "low": 1, "high": 100}}},
+            r"sweep\.space\.reg_alpha: .*mean values above 1e\+06; .*write low = 0\.000, high = 4\.605",
+        ),
+        (
+            {"sweep.space": {"eta": {"distribution": "loguniform", "low": -3, "high": 0.5}}},
+            r"sweep\.space: eta is at most 1, but high = 0\.5 is a natural logarithm and means 1\.649",
+        ),
+        (
+            {"sweep.space": {"subsample": {"distribution": "uniform", "low": 0.5, "high": 2}}},
+            r"sweep\.space: subsample is at most 1, but its high is 2",
+        ),
+        (
+            {"sweep.space": {"gamma": {"distribution": "uniform", "low": -1, "high": 2}}},
+            r"sweep\.space: gamma is never negative, but its low is -1",
+        ),
         ({"label.rule": "quality >= seven"}, r"label\.rule compares the integer column 'quality' with 'seven'"),
         ({"label.rule": "taste >= 7"}, r"label\.rule reads 'taste', which is not among the columns"),
         ({"label.rule": ">= 7"}, r"label\.rule: expected"),
         ({"split.protocol": "optimistic"}, r"split\.protocol: input should be 'honest' or 'notebook'"),
         ({"costs": {"false_positive": 0, "false_negative": 0}}, r"costs: at least one of the costs"),
+        ({"costs": {"false_positive": math.inf}}, r"costs\.false_positive: input should be a finite number, not inf"),
         ({"max_bad_rows": "many"}, r"max_bad_rows: .*not 'many'"),
         ({"seed": -1}, r"seed: "),
         ({"names.local.model": "two words"}, r"names\.local\.model: letters, digits and underscores only"),
@@ -55,6 +87,12 @@ def test_names_file_key_and_expectation(overrides, message):
     with pytest.raises(ProblemFileError, match=message) as caught:
         load_problem(overrides=overrides)
     assert str(caught.value).startswith(str(default_problem_path()))
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 3), (1, 3), (-10, 10), (0.5, 4)])
+def test_natural_logarithms_pass_for_what_they_are(low, high):
+    space = {"min_child_weight": {"distribution": "loguniform", "low": low, "high": high}}
+    assert load_problem(overrides={"sweep.space": space}).sweep.space["min_child_weight"].high == high
 
 
 def test_reports_every_mistake_at_once():

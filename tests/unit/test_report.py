@@ -110,11 +110,22 @@ def test_refused_run_gets_a_report_with_the_reason_first_and_what_was_not_reache
     state: State, problem: Problem
 ) -> None:
     page = Page(written(state, problem, refused_run(state)))
-    assert page.texts[0] == "Refused: 1 of 4 expectations failed: raw::c0::rule (7 rows)."
+    assert page.texts[:4] == ["Refused: c0: 7 rows.", "c0: 7 rows", "data/raw::c0::rule", "Answer:"]
+    assert page.texts[4].startswith("gauntlet suites sync for a drafted entry")
     assert "sweep not run not reached, because expectations refused" in page.said("stages")
     assert "not in this run" in page.said("sweep").lower()
     assert "curve: the test split was not opened." in page.said("models")
     assert "Stages that did not run: explore, split," in page.said("not-checked")
+
+
+def test_the_head_names_three_reasons_and_counts_the_others(state: State, problem: Problem) -> None:
+    run = refused_run(state)
+    run["expectations"] = run["expectations"].model_copy(update={"suites": (made.suite(failed=5),)})
+    page = Page(written(state, problem, run))
+    assert page.texts[0] == "Refused for 5 reasons."
+    head = page.texts[: page.texts.index("Skip to the stages")]
+    assert [text for text in head if text.startswith("c")] == ["c0: 7 rows", "c1: 7 rows", "c2: 7 rows"]
+    assert "2 more reasons below, under Verdicts and Expectations." in head
 
 
 def test_run_without_any_result_says_so(state: State, problem: Problem) -> None:

@@ -17,6 +17,7 @@ from gauntlet.core.errors import ProblemFileError
 from gauntlet.core.problem import Problem
 from gauntlet.core.results import CheckOutcome, SuiteOutcome
 from gauntlet.stages.expectations import refusal_sentence
+from gauntlet.stages.problem_marks import not_asked_sentences, suites_of
 
 pytestmark = pytest.mark.unit
 
@@ -85,6 +86,7 @@ def test_refuses_a_name_that_leaves_the_folders(name: str, tmp_path: Path) -> No
         (suite({"kwargs": {}}), "expectations[1]: type: expected the name of an expectation"),
         (suite({**BETWEEN, "kwargs": []}), "expectations[1]: kwargs: expected an object"),
         (suite({**BETWEEN, "meta": "why"}), "expectations[1]: meta: expected an object"),
+        (suite({**BETWEEN, "severity": "fatal"}), "severity: expected one of critical, warning, info, not 'fatal'"),
         (
             suite(entry("expect_column_values_to_be_betwen", column="x", min_value=1)),
             "is no expectation of Great Expectations; did you mean 'expect_column_values_to_be_between'?",
@@ -320,6 +322,40 @@ def test_an_exception_is_a_reason_in_either_of_its_forms() -> None:
     assert raised_reason({"('a metric',)": raised}) == "could not be evaluated: No such thing."
 
 
+def test_a_column_that_is_ignored_or_gone_is_not_asked_about(tmp_path: Path, wine_problem: Problem) -> None:
+    columns = [
+        column.model_copy(update={"role": "ignored"}) if column.name == "pH" else column
+        for column in wine_problem.columns
+        if column.name != "density"
+    ]
+    problem = wine_problem.model_copy(update={"columns": tuple(columns)})
+    whole, asked = suites_of(wine_problem, problem_folder=None), suites_of(problem, problem_folder=None)
+    for table in ("raw", "curated"):
+        gone = {e.name for e in whole[table].expectations} - {e.name for e in asked[table].expectations}
+        assert gone == {e.name for e in whole[table].expectations if e.column in ("pH", "density")} != set()
+        assert {e.name for e in asked[table].not_asked} == gone
+        assert asked[table].digest == whole[table].digest
+    assert asked["predictions"] == whole["predictions"]
+    assert not_asked_sentences(wine_problem, whole) == ()
+    raw, _ = not_asked_sentences(problem, asked)
+    assert raw == "4 expectations of raw are not asked, about density (no such column), pH (ignored)"
+
+
+def test_a_column_that_the_split_goes_by_is_asked_about_whatever_its_role(wine_problem: Problem) -> None:
+    columns = tuple(
+        column.model_copy(update={"role": "ignored"}) if column.name == "pH" else column
+        for column in wine_problem.columns
+    )
+    split = wine_problem.split.model_copy(update={"groups": ("pH",)})
+    problem = wine_problem.model_copy(update={"columns": columns, "split": split})
+    assert suites_of(problem, problem_folder=None) == suites_of(wine_problem, problem_folder=None)
+
+
+def test_severity_is_critical_unless_the_suite_says_otherwise(tmp_path: Path) -> None:
+    path = write(tmp_path / "mine.json", suite(BETWEEN, {**BETWEEN, "severity": "warning"}))
+    assert [expectation.severity for expectation in load_suite(path).expectations] == ["critical", "warning"]
+
+
 def outcome(*successes: bool) -> SuiteOutcome:
     checks = tuple(
         CheckOutcome(id=f"raw::x{i}::between", rule="between", column=f"x{i}", success=success, observed="seen")
@@ -337,5 +373,7 @@ def test_the_refusal_names_what_failed_and_nothing_checked_is_refused_too() -> N
     assert many is not None
     assert many.startswith("7 of 7 expectations failed: raw::x0::between (seen); ")
     assert many.endswith("raw::x4::between (seen); and 2 more")
+    milder = outcome(False, True).checks[0].model_copy(update={"severity": "warning"})
+    assert refusal_sentence([outcome(True).model_copy(update={"checks": (milder,)})]) is None
     assert refusal_sentence([outcome(True), outcome()]) == "nothing was checked by mine"
     assert refusal_sentence([]) == "nothing was checked by any suite"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,13 +69,23 @@ def draft_label(column: ColumnSketch, *, positive: str | None, path: Path) -> La
     else:
         comparison, (value, guessed) = "==", _chosen(present, column, where=where)
     rule = LabelRule(rule=_rule_text(column, comparison, value), positive=_words(column, comparison, value))
-    positives = int(np.asarray(_COMPARE[comparison](present, value), dtype=bool).sum())
+    return replace(rule_draft(rule, column, path=path), guessed=guessed)
+
+
+def rule_draft(rule: LabelRule, column: ColumnSketch, *, path: Path) -> LabelDraft:
+    """Return what a rule that there is already says of a column.
+
+    Raises:
+        InputError: If it holds for all rows or for none.
+    """
+    present = column.values.dropna()
+    positives = int(np.asarray(_COMPARE[rule.operator](present, rule.value), dtype=bool).sum())
     if positives in (0, len(present)):
         says = "no row" if positives == 0 else "every row"
+        where = f"{path}: label {column.source_name!r}"
         raise InputError(f"{where}: {rule.rule!r} holds for {says}; it has {_listed(present)}")
-    return LabelDraft(
-        rule=rule, rows=len(present), positives=positives, missing=len(column.values) - len(present), guessed=guessed
-    )
+    missing = len(column.values) - len(present)
+    return LabelDraft(rule=rule, rows=len(present), positives=positives, missing=missing, guessed=False)
 
 
 def _asked(column: ColumnSketch, positive: str, *, where: str) -> tuple[str, Any]:

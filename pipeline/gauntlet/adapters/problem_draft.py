@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -15,14 +13,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gauntlet.adapters.label_draft import LabelDraft, draft_label
-from gauntlet.adapters.suite_draft import draft_suites
+from gauntlet.adapters.drafted_files import DraftedFile, drafted_problem_file, sealed, write_all
+from gauntlet.adapters.label_draft import LabelDraft, draft_label, rule_draft
+from gauntlet.adapters.suite_sync import described, drafted_suites
 from gauntlet.adapters.table_sketch import ColumnSketch, TableSketch, plain_names, sketch_table
 from gauntlet.core.canonical import file_digest
 from gauntlet.core.errors import InputError
-from gauntlet.core.problem import Problem
+from gauntlet.core.forecast import Forecast, forecast
+from gauntlet.core.problem import ColumnKind, Problem
+from gauntlet.core.problem_file import load_problem
 
 _TEMPLATE = "draft.toml.j2"
+_KINDS: dict[ColumnKind, str] = {"number": "number", "integer": "whole number", "boolean": "yes or no", "text": "text"}
 _MOST_COMPARED_ROWS = 20_000
 _PROBES = 100
 # Above about one neighbour a row, chains of near repeats join a table's rows into one group that no split can divide.
@@ -30,24 +32,56 @@ _MOST_NEIGHBOURS = 0.5
 
 
 @dataclass(frozen=True)
-class Draft:
-    """What was written.
+class ColumnDecision:
+    """What was decided of one column.
 
     Attributes:
-        problem: The problem file.
-        suites: The suites' files: raw, curated, predictions.
+        column: The column, as the file names it.
+        read_as: The type that its values are read as.
+        role: ``feature``, ``ignored`` or ``label``.
+        why: Why, or what to look at; empty if there is nothing to say.
+    """
+
+    column: str
+    read_as: str
+    role: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What was drafted.
+
+    Attributes:
+        files: The problem file and the suites (raw, curated, predictions), with what changes in them.
+        columns: What was decided of each column.
+        forecast: What the gates can judge on such a table.
         notes: What the user should look at, one sentence each.
     """
 
-    problem: Path
-    suites: tuple[Path, ...]
+    files: tuple[DraftedFile, ...]
+    columns: tuple[ColumnDecision, ...]
+    forecast: Forecast
     notes: tuple[str, ...]
+
+    @property
+    def problem(self) -> Path:
+        """The problem file."""
+        return self.files[0].path
+
+    @property
+    def suites(self) -> tuple[Path, ...]:
+        """The suites' files: raw, curated, predictions."""
+        return tuple(file.path for file in self.files[1:])
 
 
 def draft_problem(
     table: Path, *, label: str, positive: str | None = None, name: str | None = None, output: Path
 ) -> Draft:
     """Write a commented problem file for a table, and its first suites beside it.
+
+    Where there are such files already, what was drafted is drafted anew and what was edited stays: of the problem file
+    the whole, of a suite each entry. The suites are always those of the problem file that there is in the end.
 
     Args:
         table: A CSV file (separated by comma, semicolon, tab or bar), or a Parquet file or folder.
@@ -57,24 +91,45 @@ def draft_problem(
         output: The problem file to write; the suites go to ``suites/NAME/`` in its folder.
 
     Raises:
-        InputError: If the table cannot be read, its label has not two classes, or a file to be written is there
-            already. Nothing is written then.
+        InputError: If the table cannot be read, its label has not two classes, or a file that is there already is
+            neither a problem file nor a suite. Nothing is written then.
     """
     name = _problem_name(name, table)
-    suite_folder = output.parent / "suites" / name
-    paths = {kind: suite_folder / f"{kind}.json" for kind in ("raw", "curated", "predictions")}
-    _refuse_existing([output, *paths.values()])
     sketch = sketch_table(table)
-    column = sketch.column(label)
-    drafted = draft_label(column, positive=positive, path=table)
+    drafted = draft_label(sketch.column(label), positive=positive, path=table)
     if not _features(sketch, drafted):
         raise InputError(f"{table}: no feature is left beside the label {label!r}; bring a table with more columns")
     chained = _neighbours(_features(sketch, drafted)) > _MOST_NEIGHBOURS
-    text = _render(sketch, label=drafted, name=name, near_repeats=not chained)
-    Problem.model_validate(tomllib.loads(text))
-    suites = draft_suites(sketch, label=drafted, name=name)
-    _write({output: text} | {path: suites[kind] for kind, path in paths.items()})
-    return Draft(problem=output, suites=tuple(paths.values()), notes=_notes(sketch, drafted, chained=chained))
+    text = sealed(_render(sketch, label=drafted, name=name, near_repeats=not chained))
+    file = drafted_problem_file(output, text)
+    problem = load_problem(output) if file.kept else Problem.model_validate(tomllib.loads(text))
+    columns = described(sketch, problem, source=problem.sources[0])
+    suites = drafted_suites(problem, columns, problem_folder=output.parent)
+    write_all((file, *suites))
+    label_now = rule_draft(problem.label, columns.column(problem.label.column), path=table)
+    return Draft(
+        files=(file, *suites),
+        columns=tuple(_decision(column, problem) for column in columns.columns),
+        forecast=forecast(
+            rows=label_now.rows,
+            positives=label_now.positives,
+            test_fraction=problem.split.fractions.test,
+            rules=problem.gates.model,
+            costs_set=problem.costs is not None,
+        ),
+        notes=_notes(drafted, chained=chained),
+    )
+
+
+def _decision(column: ColumnSketch, problem: Problem) -> ColumnDecision:
+    is_label = column.name == problem.label.column
+    missing = f", {column.missing:,} missing" if column.missing else ""
+    return ColumnDecision(
+        column=column.source_name,
+        read_as=f"{_KINDS[column.kind]}{missing}",
+        role="label" if is_label else column.role,
+        why=problem.label.rule if is_label else column.remark,
+    )
 
 
 def _problem_name(name: str | None, table: Path) -> str:
@@ -85,28 +140,8 @@ def _problem_name(name: str | None, table: Path) -> str:
     return name
 
 
-def _refuse_existing(paths: list[Path]) -> None:
-    for path in paths:
-        if path.exists() or path.is_symlink():
-            raise InputError(f"{path}: is there already, and a draft never replaces a file; choose another --output")
-
-
 def _features(sketch: TableSketch, label: LabelDraft) -> list[ColumnSketch]:
     return [c for c in sketch.columns if c.role == "feature" and c.name != label.rule.column]
-
-
-def _write(texts: Mapping[Path, str]) -> None:
-    """Write all files or, where one cannot be written, none."""
-    with ExitStack() as undo:
-        for path, text in texts.items():
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with path.open("x", encoding="utf-8") as stream:
-                    undo.callback(path.unlink)
-                    stream.write(text)
-            except OSError as error:
-                raise InputError(f"{path}: cannot be written ({error.strerror}); choose another --output") from error
-        undo.pop_all()
 
 
 def _render(sketch: TableSketch, *, label: LabelDraft, name: str, near_repeats: bool) -> str:
@@ -192,7 +227,7 @@ def _neighbours(features: list[ColumnSketch]) -> float:
     return found / min(len(chosen), _PROBES) * rows / len(chosen)
 
 
-def _notes(sketch: TableSketch, label: LabelDraft, *, chained: bool) -> tuple[str, ...]:
+def _notes(label: LabelDraft, *, chained: bool) -> tuple[str, ...]:
     share = label.positives / label.rows
     notes = [f"Label {label.rule.rule!r}: {label.positives} of {label.rows} rows ({share:.1%}) are positive."]
     if label.guessed:
@@ -201,17 +236,9 @@ def _notes(sketch: TableSketch, label: LabelDraft, *, chained: bool) -> tuple[st
         notes.append(
             f"{label.missing} rows have no label: complete them, or set max_bad_rows to that number to set them aside."
         )
-    notes += [
-        f"Column {column.source_name!r} is {'ignored' if column.role == 'ignored' else 'a feature'}: {column.remark}."
-        for column in sketch.columns
-        if column.remark and column.name != label.rule.column
-    ]
     if chained:
         notes.append(
             "Most rows lie within one unit of another on every feature, so near repeats are not kept together "
             "(split.near_repeats = false); exact repeats are."
         )
-    notes.append(
-        "No costs of wrong decisions are set, so decisions are reported, not judged: set [costs] to judge them."
-    )
     return tuple(notes)

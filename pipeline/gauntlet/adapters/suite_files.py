@@ -12,16 +12,17 @@ import logging
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path, PurePosixPath
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 from gauntlet.adapters.known_expectations import plainly_right
 from gauntlet.core.canonical import digest
 from gauntlet.core.errors import ProblemFileError
+from gauntlet.core.results import Severity
 
 _SUITE_KEYS = ("name", "expectations", "meta", "id", "notes", "suite_parameters")
 _EXPECTATION_KEYS = ("type", "kwargs", "meta", "id", "notes", "description", "severity", "rendered_content")
@@ -49,12 +50,14 @@ class Expectation:
         type: Great Expectations' name of it.
         kwargs: Its arguments.
         why: Why it is asked, for people (``why`` in its ``meta``); empty where the suite does not say.
+        severity: What a failure means, in Great Expectations' terms.
     """
 
     name: str
     type: str
     kwargs: Mapping[str, Any]
     why: str = field(default="", compare=False)
+    severity: Severity = "critical"
 
     @property
     def rule(self) -> str:
@@ -65,6 +68,12 @@ class Expectation:
     def columns(self) -> tuple[str, ...]:
         """The columns whose values are read; none where it is about the table as a whole."""
         return _columns(self.type, self.kwargs)
+
+    @property
+    def named_columns(self) -> frozenset[str]:
+        """All single columns that it is about, those whose existence alone is asked included."""
+        named = self.kwargs.get("column")
+        return frozenset((*self.columns, named) if isinstance(named, str) else self.columns)
 
     @property
     def column(self) -> str | None:
@@ -79,12 +88,20 @@ class Suite:
     Attributes:
         name: Its name.
         digest: The digest of its JSON; spaces and the order of keys do not count.
-        expectations: What it asks; at least one.
+        expectations: What it asks.
+        not_asked: What it holds besides, about columns that the problem ignores or does not have.
     """
 
     name: str
     digest: str
     expectations: tuple[Expectation, ...]
+    not_asked: tuple[Expectation, ...] = ()
+
+    def restricted(self, columns: Collection[str]) -> Suite:
+        """Return the suite with the expectations about other columns than these set aside."""
+        unknown = tuple(e for e in self.expectations if not e.named_columns <= set(columns))
+        asked = tuple(e for e in self.expectations if e not in unknown)
+        return replace(self, expectations=asked, not_asked=unknown)
 
 
 def find_suite(name: str, *, problem_folder: Path | None) -> Path:
@@ -125,12 +142,9 @@ def load_suite(path: Path) -> Suite:
         ProblemFileError: If the file cannot be read, is not a suite, asks for nothing, or has an unknown expectation
             or argument. The message names the file, the place and what was expected there.
     """
-    document = _read(path)
-    mistakes = [f"{path}: {mistake}" for mistake in _mistakes(document)]
-    if mistakes:
-        raise ProblemFileError("\n".join(mistakes))
+    document = read_suite_document(path)
     entries = document["expectations"]
-    names = _names([(entry["type"], entry.get("kwargs", {})) for entry in entries])
+    names = _numbered(map(entry_key, entries))
     return Suite(
         name=document["name"],
         digest=digest(document),
@@ -140,10 +154,31 @@ def load_suite(path: Path) -> Suite:
                 type=entry["type"],
                 kwargs=entry.get("kwargs", {}),
                 why=str(entry.get("meta", {}).get("why", "")),
+                severity=entry.get("severity", "critical"),
             )
             for name, entry in zip(names, entries, strict=True)
         ),
     )
+
+
+def read_suite_document(path: Path) -> dict[str, Any]:
+    """Return a suite's JSON document, checked as ``load_suite`` does.
+
+    Raises:
+        ProblemFileError: As for ``load_suite``.
+    """
+    document = _read(path)
+    mistakes = [f"{path}: {mistake}" for mistake in _mistakes(document)]
+    if mistakes:
+        raise ProblemFileError("\n".join(mistakes))
+    return dict(document)
+
+
+def entry_key(entry: Mapping[str, Any]) -> str:
+    """Return ``column::rule`` of an entry; ``table::rule`` where it is about the table as a whole."""
+    kind, kwargs = entry["type"], entry.get("kwargs", {})
+    place = "+".join(_columns(kind, kwargs)) or kwargs.get("column") or "table"
+    return f"{place}::{_rule(kind)}"
 
 
 def import_great_expectations() -> ModuleType:
@@ -205,6 +240,8 @@ def _entry_mistakes(entry: Any) -> Iterator[str]:
         yield "kwargs: expected an object"
     elif not isinstance(entry.get("meta", {}), dict):
         yield "meta: expected an object"
+    elif entry.get("severity", "critical") not in get_args(Severity):
+        yield f"severity: expected one of {', '.join(get_args(Severity))}, not {entry['severity']!r}"
     else:
         yield from _argument_mistakes(entry["type"], entry.get("kwargs", {}))
 
@@ -267,15 +304,13 @@ def _empty_findings(model: Any, kwargs: Mapping[str, Any]) -> Iterator[str]:
             yield f"kwargs.{key}: a parameter has no value here; write the value"
 
 
-def _names(entries: list[tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """Return ``column::rule`` for each expectation; a rule that repeats gets ``_2``, ``_3`` … in the file's order."""
+def _numbered(keys: Iterable[str]) -> list[str]:
+    """Return the keys; one that repeats gets ``_2``, ``_3`` … in the file's order."""
     seen: Counter[str] = Counter()
     names: list[str] = []
-    for kind, kwargs in entries:
-        place = "+".join(_columns(kind, kwargs)) or kwargs.get("column") or "table"
-        name = f"{place}::{_rule(kind)}"
-        seen[name] += 1
-        names.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    for key in keys:
+        seen[key] += 1
+        names.append(key if seen[key] == 1 else f"{key}_{seen[key]}")
     return names
 
 

@@ -45,7 +45,8 @@ def check_table(frame: DataFrame, suite: Suite, *, table: str) -> SuiteOutcome:
 
     Nothing passes for want of rows or values: in an empty table every check fails, on a column without values every
     check of it (unless nulls are what is expected), with NaN or infinite values every check of the column's values, and
-    a check that cannot be evaluated fails with the reason.
+    a check that cannot be evaluated fails with the reason. These failures are critical whatever the expectation's
+    severity; values that do not meet an expectation fail with its own severity.
 
     Args:
         frame: The table's rows; read as few times as can be, never persisted.
@@ -66,6 +67,7 @@ def checked_suite(frame: DataFrame, suite: Suite, *, table: str, counted: Iterab
     """
     scan = scanned(frame, suite.expectations, counted=counted)
     faults = {e.name: fault for e in suite.expectations if (fault := _fault(e, scan)) is not None}
+    not_judged = set(faults)
     engines: dict[str, CheckEngine] = dict.fromkeys(faults, "scan")
     judged = judged_checks(frame, scan, [check for check in scan.checks if check.expectation.name not in faults])
     for check in scan.checks:
@@ -74,7 +76,11 @@ def checked_suite(frame: DataFrame, suite: Suite, *, table: str, counted: Iterab
             engines[name] = "second_pass" if check.repeats else "scan"
             if not judged[name].success:
                 faults[name] = observed_sentence(check.expectation, judged[name].result)
-    faults |= _failures(frame, [expectation for expectation in suite.expectations if expectation.name not in engines])
+    left = [expectation for expectation in suite.expectations if expectation.name not in engines]
+    for name, failure in _failures(frame, left).items():
+        faults[name] = failure.sentence
+        if not failure.judged:
+            not_judged.add(name)
     outcome = SuiteOutcome(
         suite=suite.name,
         suite_digest=suite.digest,
@@ -88,6 +94,7 @@ def checked_suite(frame: DataFrame, suite: Suite, *, table: str, counted: Iterab
                 success=expectation.name not in faults,
                 observed=faults.get(expectation.name, ""),
                 engine=engines.get(expectation.name, "great_expectations"),
+                severity="critical" if expectation.name in not_judged else expectation.severity,
             )
             for expectation in suite.expectations
         ),
@@ -150,7 +157,15 @@ def _fault(expectation: Expectation, scan: Scan) -> str | None:
     return None
 
 
-def _failures(frame: DataFrame, expectations: Sequence[Expectation]) -> dict[str, str]:
+@dataclass(frozen=True)
+class _Failure:
+    """Why an expectation does not hold, and whether Great Expectations could judge it at all."""
+
+    sentence: str
+    judged: bool
+
+
+def _failures(frame: DataFrame, expectations: Sequence[Expectation]) -> dict[str, _Failure]:
     """Return what was seen, for the expectations that do not hold, by name."""
     if not expectations:
         return {}
@@ -167,7 +182,13 @@ def _failures(frame: DataFrame, expectations: Sequence[Expectation]) -> dict[str
             if unexplained
             else {}
         )
-    return {e.name: reasons[e.name] or _detail(e, details.get(e.name)) for e in failed}
+    reasons |= {e.name: _reason(details.get(e.name)) for e in unexplained}
+    return {
+        e.name: _Failure(reason, judged=False)
+        if (reason := reasons[e.name])
+        else _Failure(observed_sentence(e, details[e.name].result or {}), judged=True)
+        for e in failed
+    }
 
 
 def _batch(frame: DataFrame) -> Any:
@@ -195,7 +216,3 @@ def _results(batch: Any, expectations: Sequence[Expectation], result_format: dic
 
 def _reason(result: Any) -> str | None:
     return "Great Expectations gave no result" if result is None else raised_reason(result.exception_info)
-
-
-def _detail(expectation: Expectation, result: Any) -> str:
-    return _reason(result) or observed_sentence(expectation, result.result or {})

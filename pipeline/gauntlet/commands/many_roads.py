@@ -24,6 +24,7 @@ from gauntlet.adapters.spark import import_for_many
 from gauntlet.commands.opening import RoadOptions, Steps, run_folder_of
 from gauntlet.commands.road import planned, walked
 from gauntlet.core.errors import ExitCode, GauntletError, InputError
+from gauntlet.core.refusals import Reason, headline
 from gauntlet.core.state import State
 from gauntlet.terminal import Terminal
 
@@ -184,7 +185,7 @@ def _ending(document: Mapping[str, Any]) -> tuple[str, str]:
     if "error" in document:
         return f"[bold red]exit code {document['exit_code']}[/]", escape(document["error"])
     if document["refusal"]:
-        return "[bold red]refused[/]", escape(document["refusal"])
+        return "[bold red]refused[/]", escape(headline(tuple(Reason(**reason) for reason in document["reasons"])))
     champion = document["champion"]
     if champion:
         auc = f", AUC {champion['auc_test']:.4f} on test" if champion["auc_test"] is not None else ""

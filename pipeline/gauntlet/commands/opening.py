@@ -18,6 +18,7 @@ from gauntlet.adapters.faults import explained
 from gauntlet.core.errors import GauntletError, InputError
 from gauntlet.core.problem import Problem
 from gauntlet.core.problem_file import load_problem
+from gauntlet.core.refusals import headline, reasons
 from gauntlet.core.results import StageResult
 from gauntlet.core.section import TargetName
 from gauntlet.core.stage_names import STAGE_NAMES
@@ -178,5 +179,5 @@ class StageLines:
         """Show the line of one stage."""
         marks = {"ran": "[green]✓[/]", "up to date": "[dim]=[/]", "refused": "[red]✗[/]"}
         took = f"{event.seconds:6.1f} s" if event.state != "up to date" else "        "
-        text = escape(sentence(result) if result.refusal is None else result.refusal)
+        text = escape(sentence(result) if result.refusal is None else headline(reasons({event.name: result})))
         self._terminal.say(f"{marks.get(event.state, ' ')} {event.name:<13}{took}  {text}")

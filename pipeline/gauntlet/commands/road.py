@@ -15,6 +15,7 @@ from rich.markup import escape
 from gauntlet.adapters.environment import examine
 from gauntlet.commands.opening import RoadOptions, Steps, opened_road
 from gauntlet.core.errors import ExitCode, InputError, RequirementError
+from gauntlet.core.refusals import MOST_SHOWN, Reason
 from gauntlet.core.results import ReportResult
 from gauntlet.core.section import TargetName
 from gauntlet.core.state import State, write_atomically
@@ -85,7 +86,7 @@ def _conclude(document: dict[str, Any], terminal: Terminal) -> None:
         terminal.say(f"[yellow]not checked:[/] {gap}")
     champion = document["champion"]
     if document["refusal"]:
-        terminal.say(f"[bold red]Refused:[/] {escape(document['refusal'])}. Nothing was promoted.")
+        _say_refusal(document["reasons"], terminal)
     elif champion:
         terminal.say(
             f"[bold green]Champion:[/] {champion['model']} version {champion['version']}, "
@@ -93,6 +94,17 @@ def _conclude(document: dict[str, Any], terminal: Terminal) -> None:
         )
     if document["report"]:
         terminal.say(f"Report: {document['report']}")
+
+
+def _say_refusal(reasons: list[dict[str, str]], terminal: Terminal) -> None:
+    """Show the gravest reasons, each with what answers it."""
+    terminal.say("[bold red]Refused[/], nothing was promoted:")
+    for number, reason in enumerate(reasons[:MOST_SHOWN], start=1):
+        terminal.say(f"  {number}. {escape(Reason(**reason).told)}")
+        terminal.say(f"     answer: [cyan]{escape(reason['answer'])}[/]")
+    more = len(reasons) - MOST_SHOWN
+    if more > 0:
+        terminal.say(f"  and {more} more, in the report and with --json")
 
 
 def show_environment(*, state: Path, target: TargetName, machine: bool, quiet: bool) -> int:
@@ -107,35 +119,6 @@ def show_environment(*, state: Path, target: TargetName, machine: bool, quiet: b
         rows = [(f.name, marks[f.status], escape(f.found), escape(f.advice)) for f in findings]
         terminal.table(("what", "", "found", "what to do"), rows)
     return ExitCode.ENVIRONMENT if missing else ExitCode.DONE
-
-
-def write_draft(  # noqa: PLR0913 - one argument an option of the command
-    *,
-    table: Path,
-    label: str,
-    positive: str | None,
-    name: str | None,
-    output: Path | None,
-    state: Path,  # noqa: ARG001 - a common option, without use here
-    machine: bool,
-    quiet: bool,
-) -> int:
-    """Write a problem file and suites for a table."""
-    from gauntlet.adapters.problem_draft import draft_problem  # noqa: PLC0415 - imports pandas
-
-    terminal = Terminal(quiet=quiet, machine=machine)
-    output = output or Path(f"{name or table.stem}.toml")
-    draft = draft_problem(table, label=label, positive=positive, name=name, output=output)
-    if machine:
-        document = {"problem": str(draft.problem), "suites": [str(suite) for suite in draft.suites]}
-        terminal.document(document | {"notes": list(draft.notes)})
-    else:
-        for path in (draft.problem, *draft.suites):
-            terminal.say(f"wrote {path}")
-        for note in draft.notes:
-            terminal.say(escape(note))
-        terminal.say(f"Read it, then: gauntlet run --problem {draft.problem}")
-    return ExitCode.DONE
 
 
 def clean_state(*, state: Path, yes: bool, machine: bool, quiet: bool) -> int:

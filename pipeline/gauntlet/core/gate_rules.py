@@ -14,6 +14,12 @@ from gauntlet.core.section import Section
 
 Metric = Literal["auc", "brier"]
 
+# With fewer test rows of a class an estimate on test says next to nothing, and its standard error is not to be trusted.
+MINIMUM_CLASS_ROWS = 10
+# A table with fewer rows, or fewer test rows of a class, has the floor of its AUC judged by a cross-fitted estimate.
+CROSS_FITTED_BELOW_ROWS = 1000
+CROSS_FITTED_BELOW_CLASS_ROWS = 30
+
 
 class DataRules(Section):
     """The bounds of the gates on the tables.

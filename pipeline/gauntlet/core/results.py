@@ -116,6 +116,7 @@ class IngestResult(StageResult):
 
 
 CheckEngine = Literal["scan", "second_pass", "great_expectations"]
+Severity = Literal["critical", "warning", "info"]
 
 
 class CheckOutcome(Record):
@@ -127,6 +128,8 @@ class CheckOutcome(Record):
         observed: What was seen, for people; empty where it holds and nothing more is known.
         engine: What judged it: the one pass over the table that tells of all others too, a second pass, or Great
             Expectations itself.
+        severity: What a failure means: ``critical`` stops the run. It is the expectation's own severity where values
+            were judged, and always critical where none could be: no rows, no values, NaN, or an error.
     """
 
     id: str
@@ -135,6 +138,12 @@ class CheckOutcome(Record):
     success: bool
     observed: str = ""
     engine: CheckEngine = "great_expectations"
+    severity: Severity = "critical"
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the outcome stops a run."""
+        return not self.success and self.severity == "critical"
 
 
 class SuiteOutcome(Record):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -20,6 +21,12 @@ _REAL = frozenset(
     | {"colsample_bytree", "colsample_bylevel", "colsample_bynode", "scale_pos_weight", "base_score"}
 )
 SEARCHABLE = _WHOLE | _REAL | frozenset(_OTHER_NAMES)
+_SHARES = frozenset(
+    {"learning_rate", "subsample", "colsample_bytree", "colsample_bylevel", "colsample_bynode", "base_score"}
+)
+# Beyond these, logarithmic bounds are taken for raw values that were not converted.
+_LARGEST_VALUE = 1e6
+_LARGEST_RATIO = 10.0
 
 
 class Dimension(Section):
@@ -30,13 +37,49 @@ class Dimension(Section):
     high: float
     step: float | None = Field(default=None, gt=0)
 
+    @property
+    def logarithmic(self) -> bool:
+        """Whether the bounds are natural logarithms of the values."""
+        return self.distribution.endswith("loguniform")
+
+    @property
+    def values(self) -> tuple[float, float]:
+        """The least and the greatest value of the parameter itself."""
+        return (math.exp(self.low), math.exp(self.high)) if self.logarithmic else (self.low, self.high)
+
     @model_validator(mode="after")
     def _ordered(self) -> Dimension:
         if not self.low < self.high:
             raise ValueError(f"low ({self.low:g}) must be less than high ({self.high:g})")
-        if self.distribution.startswith("q") and self.step is None:
+        if self.logarithmic:
+            self._refuse_raw_bounds()
+        if not self.distribution.startswith("q"):
+            if self.step is not None:
+                raise ValueError(f"{self.distribution} takes no step; use q{self.distribution}, or remove step")
+            return self
+        if self.step is None:
             raise ValueError(f"{self.distribution} needs a step")
+        least, greatest = self.values
+        if self.step > greatest - least:
+            raise ValueError(f"step ({self.step:g}) is larger than the range of the values, {least:g} to {greatest:g}")
         return self
+
+    def _refuse_raw_bounds(self) -> None:
+        too_large = self.high > math.log(_LARGEST_VALUE)
+        if not too_large and not 0 < self.low * _LARGEST_RATIO <= self.high:
+            return
+        means = f"above {_LARGEST_VALUE:g}" if too_large else "from {:.4g} to {:.4g}".format(*self.values)
+        raise ValueError(
+            f"the bounds of {self.distribution} are natural logarithms, so low = {self.low:g} and high = {self.high:g} "
+            f"mean values {means}; {_logarithms(self.low, self.high)}"
+        )
+
+
+def _logarithms(low: float, high: float) -> str:
+    """Return the advice on how to write raw bounds."""
+    if low <= 0:
+        return "give the logarithms of the values"
+    return f"for values from {low:g} to {high:g} write low = {math.log(low):.3f}, high = {math.log(high):.3f}"
 
 
 class SweepRule(Section):
@@ -86,4 +129,20 @@ class BoostedSweepRule(SweepRule):
             whole = dimension.distribution.startswith("q") and float(dimension.step or 0).is_integer()
             if meant in _WHOLE and not whole:
                 raise ValueError(f"{name} is a whole number; give it the distribution quniform with a whole step")
+            _refuse_values(name, dimension, largest=1.0 if meant in _SHARES else math.inf)
         return space
+
+
+def _refuse_values(name: str, dimension: Dimension, *, largest: float) -> None:
+    """Refuse values that XGBoost does not take: negative ones, and shares above 1."""
+    least, greatest = dimension.values
+    if least < 0:
+        raise ValueError(f"{name} is never negative, but its low is {dimension.low:g}")
+    if greatest <= largest:
+        return
+    if dimension.logarithmic:
+        raise ValueError(
+            f"{name} is at most {largest:g}, but high = {dimension.high:g} is a natural logarithm and means "
+            f"{greatest:.4g}; {_logarithms(dimension.low, dimension.high)}"
+        )
+    raise ValueError(f"{name} is at most {largest:g}, but its high is {dimension.high:g}")

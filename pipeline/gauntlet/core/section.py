@@ -10,6 +10,6 @@ TargetName = Literal["local", "remote", "databricks"]
 
 
 class Section(BaseModel):
-    """The base of every section of a problem file: frozen, and strict about unknown keys."""
+    """The base of every section of a problem file: frozen, strict about unknown keys, and with finite numbers only."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -6,10 +6,12 @@ The keys of the document are stable; new ones may come. ``null`` stands where a 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from gauntlet.core import results as r
 from gauntlet.core.problem import Problem
+from gauntlet.core.refusals import reasons
 
 
 def summary(problem: Problem, results: Mapping[str, r.StageResult]) -> dict[str, Any]:
@@ -36,6 +38,7 @@ def summary(problem: Problem, results: Mapping[str, r.StageResult]) -> dict[str,
     }
     refusals = [result.refusal for result in results.values() if result.refusal is not None]
     found["refusal"] = refusals[0] if refusals else None
+    found["reasons"] = [asdict(reason) for reason in reasons(results)]
     return found
 
 
@@ -59,7 +62,11 @@ def _expectations(result: r.StageResult | None) -> dict[str, Any] | None:
     if not isinstance(result, r.ExpectationsResult):
         return None
     checks = [check for suite in result.suites for check in suite.checks]
-    return {"checks": len(checks), "failed": [check.id for check in checks if not check.success]}
+    return {
+        "checks": len(checks),
+        "failed": [check.id for check in checks if check.blocks],
+        "warned": [check.id for check in checks if not check.success and not check.blocks],
+    }
 
 
 def _split(result: r.StageResult | None) -> dict[str, Any] | None:

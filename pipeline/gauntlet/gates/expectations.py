@@ -10,6 +10,7 @@ from gauntlet.adapters.checked_tables import CheckedTable, SparkTable
 from gauntlet.adapters.suite_files import Expectation, Suite
 from gauntlet.core.canonical import digest
 from gauntlet.core.errors import RequirementError
+from gauntlet.core.results import CheckOutcome
 from gauntlet.core.verdict import Status, Verdict
 from gauntlet.gates.data_breaks import Breakage, breakages, few_rows
 from gauntlet.gates.gate import Gate, SabotageFunction, Saboteur
@@ -21,9 +22,13 @@ if TYPE_CHECKING:
 GivenTable = Callable[[], CheckedTable]
 
 _REMEDY = (
-    "Look at the values that the sentence names. Mend the source or the step that makes the table; change the "
-    "expectation only if it was wrong, and say why in its meta.why."
+    "Look at the values that the message names. Correct the source or the step that makes the table; change the "
+    "expectation only if it was wrong, and say why in its meta.why. `gauntlet suites sync` drafts the drafted "
+    "expectations anew."
 )
+_ADVISORY = "the expectation has the severity {severity}: it fails only where nothing could be judged"
+# What the failure of an expectation means for the candidate, by its severity.
+_STATUS = {"critical": Status.FAIL, "warning": Status.WARN, "info": Status.NOTE}
 
 
 def expectation_gates(suites: Mapping[str, Suite]) -> tuple[Gate, ...]:
@@ -48,6 +53,7 @@ def _gate(table: str, expectation: Expectation) -> Gate:
         guards=f"{guards}\n\n{expectation.why}" if expectation.why else guards,
         remedy=_REMEDY,
         needs=frozenset({"tables"}),
+        advisory="" if expectation.severity == "critical" else _ADVISORY.format(severity=expectation.severity),
     )
 
 
@@ -70,9 +76,14 @@ def _verdict(candidate: Candidate, *, table: str, expectation: Expectation) -> V
         return Verdict(name, Status.CONFIG_ERROR, sentence, None, 1.0, outcome.rows)
     if not check.success:
         sentence = f"{expectation.name} does not hold in {table}: {check.observed or 'no more is known'}"
-        return Verdict(name, Status.FAIL, sentence, 0.0, 1.0, outcome.rows)
+        return Verdict(name, status_of(check), sentence, 0.0, 1.0, outcome.rows)
     sentence = f"{expectation.name} holds in {table}, {outcome.rows} rows"
     return Verdict(name, Status.PASS, sentence, 1.0, 1.0, outcome.rows)
+
+
+def status_of(check: CheckOutcome) -> Status:
+    """Return the level of an expectation's outcome: of a failure, by its severity."""
+    return Status.PASS if check.success else _STATUS[check.severity]
 
 
 def expectation_saboteurs(suites: Mapping[str, Suite]) -> tuple[Saboteur, ...]:

@@ -9,15 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gauntlet.core.errors import DataError
+from gauntlet.core.gate_rules import MINIMUM_CLASS_ROWS
 from gauntlet.core.problem import Costs, SplitName
 from gauntlet.core.scores import costs_in_force
 from gauntlet.core.statistics.intervals import Interval, normal_quantile
 from gauntlet.core.statistics.rows import probability_rows
 from gauntlet.core.verdict import Status, Verdict
 from gauntlet.stages.candidate import Candidate, JudgedModel
-
-# With fewer test rows of a class an estimate on test says next to nothing, and its standard error is not to be trusted.
-MINIMUM_CLASS_ROWS = 10
 
 
 @dataclass(frozen=True)

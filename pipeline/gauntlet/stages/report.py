@@ -104,6 +104,8 @@ def _content(context: StageContext, results: Results) -> dict[str, Any]:
         "results": results,
         "absent": lambda stage: report_view.absent(results, stage),
         "verdict": report_view.verdict(results),
+        "reasons": report_view.shown_reasons(results),
+        "more_reasons": len(results.reasons) - len(report_view.shown_reasons(results)),
         "figures_of_merit": _figures_of_merit(results, context),
         "stages": report_view.stages(results, context),
         "suites": report_view.suites(results),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, get_args
 from urllib.parse import urlsplit, urlunsplit
 
+from gauntlet.core.refusals import MOST_SHOWN, Reason, headline, reasons
 from gauntlet.core.results import (
     BaselineResult,
     ExpectationsResult,
@@ -66,6 +67,16 @@ class Results:
                 return name, result.refusal
         return None
 
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why the run was refused, gravest first."""
+        return reasons(dict(self.items()))
+
+
+def shown_reasons(results: Results) -> tuple[Reason, ...]:
+    """Return the gravest reasons of a refusal, each with what answers it."""
+    return results.reasons[:MOST_SHOWN]
+
 
 def verdict(results: Results) -> dict[str, str]:
     """Return the run's verdict: its state and one sentence."""
@@ -77,10 +88,12 @@ def verdict(results: Results) -> dict[str, str]:
         return {
             "state": "refused",
             "word": "Refused",
-            "sentence": f"{sentence}, but {refused[0]} refused: {refused[1]}",
+            "sentence": f"{sentence}, but {refused[0]} refused: {headline(results.reasons)}",
         }
     if refused is not None:
-        return {"state": "refused", "word": "Refused", "sentence": f"Refused: {_ended(refused[1])}"}
+        found = results.reasons
+        said = f"Refused: {_ended(found[0].sentence)}" if len(found) == 1 else f"Refused for {len(found)} reasons."
+        return {"state": "refused", "word": "Refused", "sentence": said}
     ran = [name for name, result in results.items() if result is not None]
     after = f"the run ended after {ran[-1]}" if ran else "no stage ran"
     return {"state": "open", "word": "Not finished", "sentence": f"Nothing was promoted: {after}."}
@@ -114,7 +127,8 @@ def stages(results: Results, context: StageContext) -> list[dict[str, str]]:
         if result is None:
             rows.append({"name": name, "state": "absent", "word": "not run", "text": _reason(results, name)})
         elif result.refusal is not None:
-            rows.append({"name": name, "state": "refused", "word": "refused", "text": result.refusal})
+            text = headline(reasons({name: result}))
+            rows.append({"name": name, "state": "refused", "word": "refused", "text": text})
         else:
             rows.append(
                 {"name": name, "state": "done", "word": "done", "text": _SUMMARIES[type(result)](result, context)}
@@ -241,6 +255,7 @@ def suites(results: Results) -> list[dict[str, Any]]:
     return [
         {
             "outcome": suite,
+            "blocks": not suite.checks or any(check.blocks for check in suite.checks),
             "failed": [check for check in suite.checks if not check.success],
             "passed": [check for check in suite.checks if check.success],
         }
