@@ -28,7 +28,8 @@ reading one small file.
 
 ## Gates as tests
 `parametrize_with_gates` turns a problem file, or a pipeline of your own, into one item a gate. Calling `gate()` asks
-it; anything but PASS fails the test, with the sentence and what to do.
+it. FAIL and CONFIG_ERROR fail the test, with the message and what to do. WARN and NOTE pass; the session's closing
+section lists them, and the level is the property `gauntlet_level` in JUnit and the level of the result in SARIF.
 
 ```python
 from gauntlet.testing import Pipeline, parametrize_with_gates

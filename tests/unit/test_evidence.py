@@ -301,6 +301,24 @@ def test_a_time_without_a_zone_is_no_time():
         require_fresh(_evidence(), now=datetime(2026, 7, 1), hours=1)
 
 
+def test_evidence_from_before_note_and_warn_is_read_as_it_was_signed_and_blocks_as_it_did():
+    verdicts = [_verdict("a::one"), _verdict("a::two", "INCONCLUSIVE")]
+    for waivers in ([], [_waiver("a::two")]):
+        signed = statement(_evidence(verdicts=verdicts, waivers=waivers))
+        for verdict in signed["predicate"]["verdicts"]:
+            del verdict["rows_needed"]  # a key of today
+        read = evidence_of(open_envelope(seal(signed, KEY), trusted=[KEY.public_key()]))
+        assert [(v.status, v.blocks, v.rows_needed) for v in read.verdicts] == [
+            ("PASS", False, None),
+            ("INCONCLUSIVE", True, None),
+        ]
+        if waivers:
+            require_complete(read, expected={"a::one", "a::two"})
+        else:
+            with pytest.raises(EvidenceError, match="said no, without a waiver: a::two"):
+                require_complete(read, expected={"a::one", "a::two"})
+
+
 @pytest.mark.parametrize("status", ["FAIL", "INCONCLUSIVE"])
 @pytest.mark.parametrize("until", ["2026-07-01", "2027-01-01"])
 def test_a_no_is_covered_by_a_waiver_of_that_gate_that_still_holds(status, until):

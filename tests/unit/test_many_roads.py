@@ -14,6 +14,7 @@ from gauntlet.core.problem_file import default_problem_path
 pytestmark = pytest.mark.unit
 
 CHAMPION = {"model": "m", "version": 2, "auc_test": 0.8}
+WARNINGS = [{"gate": "model::calibrated", "sentence": "perhaps beyond its bound"}]
 STAGES = {"ingest": "ran", "report": "ran"}
 
 
@@ -48,6 +49,7 @@ def walks(monkeypatch):
         return {
             "refusal": end,
             "reasons": reasons,
+            "warnings": WARNINGS,
             "champion": None if end else CHAMPION,
             "stages": STAGES,
             "exit_code": code,
@@ -89,7 +91,7 @@ def test_one_that_fails_does_not_stop_the_others_and_gives_its_exit_code(write, 
     assert found == code
     assert sorted(name for name, *_ in walked) == ["first", "second", "third"]
     summary = out[out.index("how it ended") :]
-    assert summary.count("m version 2, AUC 0.8000 on test") == 2
+    assert summary.count("m version 2, AUC 0.8000 on test, 1 warning") == 2
     assert str(end) in summary
     assert "Traceback" not in out + err
 

@@ -310,6 +310,35 @@ def test_each_verdict_is_shown_with_its_interval_and_who_answers_for_a_waived_on
     assert "evidence.json" in said
 
 
+def test_levels_have_looks_of_their_own_and_stand_from_the_gravest_to_the_mildest(
+    state: State, problem: Problem
+) -> None:
+    def verdict(status: str, **more: Any) -> r.VerdictRecord:
+        return r.VerdictRecord(gate=f"made::{status}", status=status, sentence=f"it says {status}", **more)
+
+    def looks(html: str) -> list[tuple[str, str]]:
+        verdicts = html[html.index('id="verdicts"') : html.index('id="expectations"')]
+        return re.findall(r'class="state (\w+)">.*?</svg>(\w+)</span>', verdicts, flags=re.DOTALL)
+
+    run = made.whole_run(state)
+    passed, waived = run["judge"].verdicts
+    milder = (passed, verdict("NOTE", rows_needed=1300), verdict("WARN"), waived)
+    run["judge"] = run["judge"].model_copy(update={"verdicts": milder})
+    html = written(state, problem, run)
+    page = Page(html)
+    assert looks(html) == [("warned", "FAIL"), ("warned", "WARN"), ("noted", "NOTE"), ("done", "PASS")]
+    assert "NOTE from about 1,300 rows it says NOTE" in page.said("verdicts")
+    assert page.said("verdicts").count("from about") == 1
+    assert page.texts[0] == "wine_classifier version 3 is champion, promoted with 1 warning."
+    assert "1 of 4 gates pass, 1 WARN, 1 NOTE, 1 waived" in page.said("stages")
+
+    graver = tuple(map(verdict, ("PASS", "WARN", "INCONCLUSIVE", "FAIL", "CONFIG_ERROR")))
+    run["judge"] = run["judge"].model_copy(update={"verdicts": graver, "refusal": "it says FAIL"})
+    del run["promote"], run["score"]
+    refused = [("refused", level) for level in ("CONFIG_ERROR", "FAIL", "INCONCLUSIVE")]
+    assert looks(written(state, problem, run)) == [*refused, ("warned", "WARN"), ("done", "PASS")]
+
+
 def test_equal_inputs_give_equal_bytes_and_other_inputs_do_not(state: State, problem: Problem) -> None:
     run = made.whole_run(state)
     first = written(state, problem, run)

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from gauntlet.gates.sabotage import SabotageOutcome
 
 _SUGGESTIONS = 3
+_STRICT = {
+    False: "gates.strict = false: a WARN does not stop a promotion.",
+    True: "gates.strict = true: a WARN counts as FAIL, also of the gates that otherwise only warn.",
+}
 
 
 def list_gates(options: RoadOptions, terminal: Terminal) -> int:
@@ -31,8 +35,9 @@ def list_gates(options: RoadOptions, terminal: Terminal) -> int:
     if terminal.machine:
         terminal.document({"gates": [_described(gate, problem) for gate in gates]})
         return ExitCode.DONE
-    rows = [(gate.name, _first_line(gate.guards), "slow" if gate.slow else "") for gate in gates]
+    rows = [(gate.name, _first_line(gate.guards), _remarks(gate)) for gate in gates]
     terminal.table(("gate", "what it guards", ""), [tuple(map(escape, row)) for row in rows])
+    terminal.say(_STRICT[problem.gates.strict])
     terminal.say("`gauntlet gates explain GATE` says more of one.")
     return ExitCode.DONE
 
@@ -59,6 +64,9 @@ def explain_gate(options: RoadOptions, terminal: Terminal, *, name: str) -> int:
     terminal.say()
     for key, value in said["bounds"].items():
         terminal.say(f"bound: {escape(key)} = {escape(str(value))} (in the problem file)")
+    if gate.advisory and not problem.gates.strict:
+        terminal.say(f"It never FAILs: it only warns of {escape(gate.advisory)}.")
+    terminal.say(_STRICT[problem.gates.strict])
     if gate.slow:
         terminal.say("It fits models again, and is one of the slow gates.")
     for saboteur in said["saboteurs"]:
@@ -104,14 +112,18 @@ def _chosen(saboteurs: Sequence[Saboteur], names: Sequence[str]) -> Sequence[Sab
 def _show_sabotage(outcomes: Sequence[SabotageOutcome], terminal: Terminal) -> int:
     missed = [outcome for outcome in outcomes if not outcome.caught]
     code = ExitCode.REFUSED if missed or not outcomes else ExitCode.DONE
+    caught = len(outcomes) - len(missed)
+    share = caught / len(outcomes) if outcomes else None
     if terminal.machine:
-        terminal.document({"saboteurs": [asdict(outcome) for outcome in outcomes], "exit_code": int(code)})
+        terminal.document(
+            {"saboteurs": [asdict(outcome) for outcome in outcomes], "share": share, "exit_code": int(code)}
+        )
         return code
     rows = [
         (
             escape(outcome.name),
             escape(outcome.gate),
-            "[green]caught[/]" if outcome.caught else "[bold red]NOT CAUGHT[/]",
+            f"[green]caught by {outcome.status}[/]" if outcome.caught else "[bold red]NOT CAUGHT[/]",
             escape(", ".join(outcome.others)),
         )
         for outcome in outcomes
@@ -119,9 +131,11 @@ def _show_sabotage(outcomes: Sequence[SabotageOutcome], terminal: Terminal) -> i
     terminal.table(("saboteur", "gate that must catch it", "", "others that fired"), rows)
     for outcome in missed:
         terminal.say(
-            f"[bold red]not caught:[/] {escape(outcome.name)}: {escape(outcome.gate)} said: {escape(outcome.sentence)}"
+            f"[bold red]not caught:[/] {escape(outcome.name)}: {escape(outcome.gate)} said"
+            f"{'' if outcome.status is None else f' {outcome.status}'}: {escape(outcome.sentence)}"
         )
-    terminal.say(f"{len(outcomes) - len(missed)} of {len(outcomes)} saboteurs were caught.")
+    percent = "" if share is None else f" ({share:.1%})"
+    terminal.say(f"{caught} of {len(outcomes)} saboteurs were caught{percent}.")
     return code
 
 
@@ -140,6 +154,8 @@ def _described(gate: Gate, problem: Problem) -> dict[str, Any]:
         "guards": gate.guards,
         "bounds": {key: setting(problem, key) for key in gate.bounds},
         "slow": gate.slow,
+        "advisory": gate.advisory,
+        "strict": problem.gates.strict,
         "remedy": gate.remedy,
         "saboteurs": [
             {"name": saboteur.name, "breaks": _first_line(saboteur.breaks)}
@@ -147,6 +163,10 @@ def _described(gate: Gate, problem: Problem) -> dict[str, Any]:
             if saboteur.gate == gate.name
         ],
     }
+
+
+def _remarks(gate: Gate) -> str:
+    return ", ".join(word for word, holds in (("slow", gate.slow), ("only warns", gate.advisory)) if holds)
 
 
 def _first_line(text: str) -> str:

@@ -189,5 +189,7 @@ def _ending(document: Mapping[str, Any]) -> tuple[str, str]:
     champion = document["champion"]
     if champion:
         auc = f", AUC {champion['auc_test']:.4f} on test" if champion["auc_test"] is not None else ""
-        return "[green]champion[/]", escape(f"{champion['model']} version {champion['version']}{auc}")
+        warnings = len(document["warnings"] or ())
+        warned = f", {warnings} warning{'' if warnings == 1 else 's'}" if warnings else ""
+        return "[green]champion[/]", escape(f"{champion['model']} version {champion['version']}{auc}{warned}")
     return "[green]done[/]", f"up to stage {list(document['stages'])[-1]}"

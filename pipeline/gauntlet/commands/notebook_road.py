@@ -20,7 +20,7 @@ from gauntlet.core.errors import InputError
 from gauntlet.core.section import TargetName
 from gauntlet.core.stage_names import STAGE_NAMES
 from gauntlet.core.state import State
-from gauntlet.core.summary import sentence, summary
+from gauntlet.core.summary import gravest_first, sentence, summary
 from gauntlet.core.trials import read_journal
 from gauntlet.terminal import Terminal
 
@@ -238,7 +238,10 @@ def _facts(name: str, result: r.StageResult, document: Mapping[str, Any]) -> Tab
             facts = {"files": ", ".join(result.files), "model_digest": result.model_digest}
         case r.JudgeResult():
             facts = {f"auc of {model} on test": auc for model, auc in result.scores.auc.items()}
+            facts |= {kind: len(document[kind]) for kind in ("warnings", "notes")}
             facts |= {"evidence": result.evidence_digest}
+        case r.PromoteResult() if result.champion is not None:
+            facts = {**facts, "promoted with warnings": [warning["gate"] for warning in document["warnings"]]}
         case r.ReportResult():
             facts = {"file in the state folder": result.file.path}
     kept = {key: value for key, value in facts.items() if key not in _PRIVATE and value is not None}
@@ -257,7 +260,10 @@ def _further(result: r.StageResult, state: State) -> Sequence[Table]:
         case r.SweepResult():
             return (_best_trials(state.path(result.journal)),)
         case r.JudgeResult():
-            rows = tuple((verdict.gate, verdict.status, verdict.sentence) for verdict in result.verdicts)
+            rows = tuple(
+                (v.gate, v.status if v.waiver is None else f"{v.status}, waived", v.sentence)
+                for v in gravest_first(result.verdicts)
+            )
             return (Table(("gate", "verdict", "why"), rows),)
     return ()
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 
 from gauntlet.commands.opening import RoadOptions, run_folder_of
+from gauntlet.commands.verdict_lines import show_warnings_and_notes
 from gauntlet.core.errors import ExitCode, InputError
 from gauntlet.core.state import State
+from gauntlet.core.summary import gravest_first, warnings_and_notes
 from gauntlet.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ def show_evidence(options: RoadOptions, terminal: Terminal, *, given: str | None
         evidence = store.proven(mark)
     document = evidence.model_dump(mode="json")
     if terminal.machine:
-        terminal.document({"sha256": mark, "evidence": document})
+        terminal.document({"sha256": mark, "evidence": document} | warnings_and_notes(evidence.verdicts))
         return ExitCode.DONE
     terminal.say(f"[bold]evidence {mark}[/]")
     for name, value in _facts(evidence):
@@ -44,10 +46,11 @@ def show_evidence(options: RoadOptions, terminal: Terminal, *, given: str | None
             v.gate,
             v.status if v.waiver is None else f"{v.status}, waived",
             "" if v.measured is None else f"{v.measured:.6g}",
+            "" if v.status == "PASS" else v.sentence,
         )
-        for v in evidence.verdicts
+        for v in gravest_first(evidence.verdicts)
     ]
-    terminal.table(("gate", "verdict", "measured"), [tuple(map(escape, row)) for row in rows])
+    terminal.table(("gate", "verdict", "measured", "why"), [tuple(map(escape, row)) for row in rows])
     return ExitCode.DONE
 
 
@@ -85,9 +88,12 @@ def promote_evidence(options: RoadOptions, terminal: Terminal, *, given: str | N
         RefusedError: If anything differs from the evidence, a gate said no, or somebody was faster.
     """
     with _conditions(options, terminal) as (conditions, state):
-        from gauntlet.stages.promote import promote_on_evidence  # noqa: PLC0415 - after the lock and the log
+        from gauntlet.stages.champions import open_champions  # noqa: PLC0415 - after the lock and the log
+        from gauntlet.stages.promote import promote_on_evidence  # noqa: PLC0415
 
         result = promote_on_evidence(conditions, state=state, evidence=given)
+        store = open_champions(conditions.target, state).evidence
+        verdicts = store.proven(store.resolved(given)).verdicts
     champion, previous = result.champion, result.previous
     document = {
         "model": champion.name if champion else None,
@@ -95,9 +101,11 @@ def promote_evidence(options: RoadOptions, terminal: Terminal, *, given: str | N
         "previous_version": previous.version if previous else None,
         "sequence": result.sequence,
         "bootstrap": result.bootstrap,
-    }
+    } | warnings_and_notes(verdicts)
     before = f"version {previous.version} was it before" if previous else "there was none before"
-    return _show(document, f"{document['model']} version {document['version']} is champion; {before}", terminal)
+    code = _show(document, f"{document['model']} version {document['version']} is champion; {before}", terminal)
+    show_warnings_and_notes(document, terminal)
+    return code
 
 
 def roll_back_champion(options: RoadOptions, terminal: Terminal) -> int:
@@ -130,13 +138,21 @@ def audit_champions(options: RoadOptions, terminal: Terminal) -> int:
 
         found = audit(target=conditions.target, state=state)
     code = ExitCode.REFUSED if found.findings else ExitCode.DONE
+    document = {
+        "model": found.model,
+        "entries": found.entries,
+        "versions": found.versions,
+        "findings": [asdict(finding) for finding in found.findings],
+        "champion": found.champion,
+    } | warnings_and_notes(found.verdicts)
     if terminal.machine:
-        terminal.document(asdict(found) | {"exit_code": int(code)})
+        terminal.document(document | {"exit_code": int(code)})
         return code
     if found.findings:
         rows = [(escape(f.where), escape(f.what), escape(f.advice)) for f in found.findings]
         terminal.table(("where", "what", "what to do"), rows)
     terminal.say(escape(found.sentence))
+    show_warnings_and_notes(document, terminal, subject=f"version {found.champion} was")
     return code
 
 

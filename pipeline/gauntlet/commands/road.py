@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from gauntlet.adapters.environment import examine
 from gauntlet.commands.opening import RoadOptions, Steps, opened_road
+from gauntlet.commands.verdict_lines import show_warnings_and_notes
 from gauntlet.core.errors import ExitCode, InputError, RequirementError
 from gauntlet.core.refusals import MOST_SHOWN, Reason
 from gauntlet.core.results import ReportResult
@@ -92,6 +93,7 @@ def _conclude(document: dict[str, Any], terminal: Terminal) -> None:
             f"[bold green]Champion:[/] {champion['model']} version {champion['version']}, "
             f"AUC {champion['auc_test']:.4f} on test (small forest {document['baseline']['auc']:.4f})"
         )
+        show_warnings_and_notes(document, terminal)
     if document["report"]:
         terminal.say(f"Report: {document['report']}")
 

@@ -60,7 +60,8 @@ def sarif_log(document: Mapping[str, Any], *, root: Path) -> dict[str, Any]:
 
 def _result(verdict: Mapping[str, Any], gates: list[str]) -> dict[str, Any]:
     kind, level = _KINDS[verdict["status"]]
-    numbers = {key: verdict[key] for key in ("measured", "bound", "rows", "interval") if verdict[key] is not None}
+    keys = ("measured", "bound", "rows", "interval", "rows_needed")
+    numbers = {key: verdict[key] for key in keys if verdict.get(key) is not None}
     result: dict[str, Any] = {
         "ruleId": verdict["gate"],
         "ruleIndex": gates.index(verdict["gate"]),

@@ -5,13 +5,43 @@ The keys of the document are stable; new ones may come. ``null`` stands where a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from gauntlet.core import results as r
 from gauntlet.core.problem import Problem
 from gauntlet.core.refusals import reasons
+
+# From the gravest level to the mildest; INCONCLUSIVE stands in evidence written before NOTE and WARN existed.
+_LEVELS = ("CONFIG_ERROR", "FAIL", "INCONCLUSIVE", "WARN", "NOTE", "PASS")
+
+
+def gravest_first(verdicts: Iterable[r.VerdictRecord]) -> tuple[r.VerdictRecord, ...]:
+    """Return verdicts from the gravest to the mildest, those that block before all others."""
+    return tuple(sorted(verdicts, key=lambda verdict: (not verdict.blocks, _LEVELS.index(verdict.status))))
+
+
+def warnings_and_notes(verdicts: Iterable[r.VerdictRecord]) -> dict[str, list[dict[str, Any]]]:
+    """Return the verdicts that do not block but are no PASS, as the JSON keys ``warnings`` and ``notes``."""
+    given = tuple(verdicts)
+    return {
+        "warnings": [{"gate": v.gate, "sentence": v.sentence} for v in given if v.status == "WARN"],
+        "notes": [
+            {"gate": v.gate, "sentence": v.sentence, "rows_needed": v.rows_needed} for v in given if v.status == "NOTE"
+        ],
+    }
+
+
+def gate_counts(verdicts: Iterable[r.VerdictRecord]) -> str:
+    """Return how many gates pass, and how many warn, make a note or are waived, for people."""
+    given = tuple(verdicts)
+    counts = {level: sum(verdict.status == level for verdict in given) for level in ("PASS", "WARN", "NOTE")}
+    parts = [f"{counts['PASS']} of {len(given)} gates pass"]
+    parts += [f"{counts[level]} {level}" for level in ("WARN", "NOTE") if counts[level]]
+    if waived := sum(verdict.waiver is not None for verdict in given):
+        parts.append(f"{waived} waived")
+    return ", ".join(parts)
 
 
 def summary(problem: Problem, results: Mapping[str, r.StageResult]) -> dict[str, Any]:
@@ -36,6 +66,10 @@ def summary(problem: Problem, results: Mapping[str, r.StageResult]) -> dict[str,
         "champion": _champion(results.get("promote"), results.get("judge"), results.get("select")),
         "score": _score(results.get("score")),
     }
+    judged = results.get("judge")
+    found |= (
+        warnings_and_notes(judged.verdicts) if isinstance(judged, r.JudgeResult) else {"warnings": None, "notes": None}
+    )
     refusals = [result.refusal for result in results.values() if result.refusal is not None]
     found["refusal"] = refusals[0] if refusals else None
     found["reasons"] = [asdict(reason) for reason in reasons(results)]
@@ -186,9 +220,7 @@ def sentence(result: r.StageResult) -> str:  # noqa: PLR0911, PLR0912 - one line
         case r.PackageResult():
             return f"{len(result.files)} files at {result.model_uri}"
         case r.JudgeResult():
-            passed = sum(verdict.status == "PASS" for verdict in result.verdicts)
-            waived = sum(verdict.waiver is not None for verdict in result.verdicts)
-            return f"{passed} of {len(result.verdicts)} gates pass" + (f", {waived} waived" if waived else "")
+            return gate_counts(result.verdicts)
         case r.PromoteResult() if result.champion is not None:
             return f"{result.champion.name} version {result.champion.version} is champion"
         case r.ScoreResult() if result.table is not None:

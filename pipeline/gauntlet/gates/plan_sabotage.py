@@ -10,7 +10,7 @@ from typing import Any
 
 from gauntlet.core.errors import DataError
 from gauntlet.core.terraform_plan import plan_of
-from gauntlet.core.verdict import Status, broke
+from gauntlet.core.verdict import BLOCKING, Status, broke
 from gauntlet.gates.plan_gate import PlanGate, PlannedEnvironment
 from gauntlet.gates.sabotage import SabotageOutcome
 
@@ -102,10 +102,10 @@ def _tried(
             continue
         environment = _environment(broken, against)
         verdict = gates[saboteur.gate](environment)
-        caught = verdict.status is not Status.PASS and not broke(verdict)
+        caught = verdict.status in BLOCKING and not broke(verdict)
         said_no = [gate.name for gate in gates.values() if gate(environment).status is not Status.PASS]
         others = tuple(name for name in said_no if name != saboteur.gate)
-        return SabotageOutcome(saboteur.name, saboteur.gate, caught, verdict.sentence, others)
+        return SabotageOutcome(saboteur.name, saboteur.gate, caught, verdict.sentence, others, verdict.status)
     return SabotageOutcome(saboteur.name, saboteur.gate, False, reason, ())
 
 

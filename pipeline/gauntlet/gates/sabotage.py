@@ -30,6 +30,7 @@ class SabotageOutcome:
             (``Gate.advisory``) WARN. A gate that broke, or a NOTE, has caught nothing.
         sentence: What the gate said, or why the saboteur could not do its work.
         others: The other gates that said no, without those that fit models again and those of single expectations.
+        status: The level of the gate's verdict; None if the gate or the broken candidate does not exist.
     """
 
     name: str
@@ -37,6 +38,7 @@ class SabotageOutcome:
     caught: bool
     sentence: str
     others: tuple[str, ...]
+    status: Status | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def _tried(
     catching = BLOCKING | {Status.WARN} if gate.advisory else BLOCKING
     # A gate that warned of the sound candidate as well has not noticed anything.
     caught = verdict.status in catching and not broke(verdict) and verdict.status is not seen[gate.name].verdict.status
-    return SabotageOutcome(saboteur.name, saboteur.gate, caught, verdict.sentence, tuple(others))
+    return SabotageOutcome(saboteur.name, saboteur.gate, caught, verdict.sentence, tuple(others), verdict.status)
 
 
 def _verdict(gate: Gate, broken: Candidate, changed: set[str], seen: Mapping[str, _Seen]) -> Verdict:

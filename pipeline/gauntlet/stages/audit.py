@@ -13,7 +13,7 @@ from gauntlet.core.champion_history import ChampionHistory
 from gauntlet.core.errors import EvidenceError, InputError, RequirementError
 from gauntlet.core.evidence import Evidence
 from gauntlet.core.promotions import Promotion, faults_of
-from gauntlet.core.results import ModelVersion
+from gauntlet.core.results import ModelVersion, VerdictRecord
 from gauntlet.core.state import State
 from gauntlet.core.test_reads import read_test_reads, require_reads_go_on
 from gauntlet.stages.champions import Champions, judged_tags, named, number_of, open_champions, place_tags
@@ -52,12 +52,16 @@ class Audit:
         entries: How many entries of the ledger were looked at.
         versions: How many versions of the registry were looked at.
         findings: What is not in order; empty if all is.
+        champion: The number of the version that is champion by the ledger; None if there is none.
+        verdicts: The verdicts that it was promoted on; empty if its evidence cannot be proven.
     """
 
     model: str
     entries: int
     versions: int
     findings: tuple[Finding, ...]
+    champion: int | None = None
+    verdicts: tuple[VerdictRecord, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -97,7 +101,16 @@ def audit(*, target: Target, state: State) -> Audit:
         ),
         *_opening_findings(state, [proof for proof in proofs.values() if isinstance(proof, Evidence)]),
     )
-    return Audit(champions.model, entries=len(entries), versions=len(versions), findings=findings)
+    champion = history.champion
+    evidence = None if champion is None else proofs[champion.evidence]
+    return Audit(
+        champions.model,
+        entries=len(entries),
+        versions=len(versions),
+        findings=findings,
+        champion=number_of(champion),
+        verdicts=evidence.verdicts if isinstance(evidence, Evidence) else (),
+    )
 
 
 def _numbered(champions: Champions) -> Iterator[tuple[int, tuple[ModelVersion, Mapping[str, str]]]]:

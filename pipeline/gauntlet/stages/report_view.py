@@ -31,10 +31,13 @@ from gauntlet.core.results import (
     VerdictRecord,
 )
 from gauntlet.core.section import TargetName
+from gauntlet.core.summary import gate_counts, gravest_first, warnings_and_notes
 from gauntlet.stages import numerals
 from gauntlet.stages.context import StageContext
 from gauntlet.stages.inline_svg import inlined
 
+# The look of a verdict that does not block; a waived FAIL is shown as a warning.
+_LOOKS = {"PASS": "done", "NOTE": "noted", "WARN": "warned"}
 TEST_TIERS = "unit, data, gates, infra, e2e, remote and benchmarks"
 
 
@@ -84,7 +87,7 @@ def verdict(results: Results) -> dict[str, str]:
     if champion is not None:
         sentence = f"{short_name(champion)} version {champion.version} is champion"
         if refused is None:
-            return {"state": "done", "word": "Promoted", "sentence": f"{sentence}."}
+            return {"state": "done", "word": "Promoted", "sentence": f"{sentence}{_with_warnings(results)}."}
         return {
             "state": "refused",
             "word": "Refused",
@@ -97,6 +100,11 @@ def verdict(results: Results) -> dict[str, str]:
     ran = [name for name, result in results.items() if result is not None]
     after = f"the run ended after {ran[-1]}" if ran else "no stage ran"
     return {"state": "open", "word": "Not finished", "sentence": f"Nothing was promoted: {after}."}
+
+
+def _with_warnings(results: Results) -> str:
+    warnings = warnings_and_notes(results.judge.verdicts)["warnings"] if results.judge is not None else []
+    return f", promoted with {numerals.plural(len(warnings), 'warning')}" if warnings else ""
 
 
 def short_name(model: ModelVersion) -> str:
@@ -190,10 +198,7 @@ def _package_summary(package: PackageResult, _: StageContext) -> str:
 
 
 def _judge_summary(judge: JudgeResult, _: StageContext) -> str:
-    passed = sum(verdict.status == "PASS" for verdict in judge.verdicts)
-    waived = sum(verdict.waiver is not None for verdict in judge.verdicts)
-    said = f"{passed} of {numerals.plural(len(judge.verdicts), 'gate')} pass"
-    return f"{said}, {waived} waived" if waived else said
+    return gate_counts(judge.verdicts)
 
 
 def _promote_summary(promote: PromoteResult, _: StageContext) -> str:
@@ -264,19 +269,18 @@ def suites(results: Results) -> list[dict[str, Any]]:
 
 
 def verdict_rows(results: Results) -> list[dict[str, Any]]:
-    """Return the verdicts, those that stop a promotion first; single expectations only where they do not hold."""
+    """Return the verdicts, the gravest first; single expectations only where they do not hold."""
     if results.judge is None:
         return []
     shown = [v for v in results.judge.verdicts if v.status != "PASS" or not v.gate.startswith("data/")]
-    ordered = sorted(shown, key=lambda v: (not v.blocks, v.waiver is None))
     return [
         {
             "verdict": verdict,
-            "state": "refused" if verdict.blocks else "done",
+            "state": "refused" if verdict.blocks else _LOOKS.get(verdict.status, "warned"),
             "interval": numerals.interval(verdict.interval),
             "waiver": _waiver(verdict),
         }
-        for verdict in ordered
+        for verdict in gravest_first(shown)
     ]
 
 

@@ -15,7 +15,14 @@ import pytest
 
 from gauntlet.core.sarif import sarif_log
 from gauntlet.core.state import write_atomically
+from gauntlet.core.verdict import Status
 from gauntlet.testing.gate_items import NOT_CHECKED_PROPERTY, VERDICT_PROPERTY, current_item, judgements_of
+
+# Failures stand directly under the counts.
+_HEADINGS = {
+    Status.WARN: "warnings: beyond a bound, perhaps by chance; they fail no test",
+    Status.NOTE: "notes: gates that could not judge; they fail no test",
+}
 
 
 @dataclass(eq=False)  # pytest keeps its plugins in sets
@@ -96,17 +103,22 @@ class VerdictReport:
         return said
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print the verdicts that are not PASS, and what was not checked."""
+        """Print the verdicts that are not PASS, failures, warnings and notes apart, and what was not checked."""
         if not self._verdicts and not self._skipped:
             return
-        counts: dict[str, int] = {}
-        for verdict in self._verdicts.values():
-            counts[str(verdict["status"])] = counts.get(str(verdict["status"]), 0) + 1
+        by_level = {
+            level: [verdict for verdict in self._verdicts.values() if verdict["status"] == level]
+            for level in reversed(Status)
+        }
         terminalreporter.section("gates")
-        terminalreporter.line(", ".join(f"{number} {status}" for status, number in sorted(counts.items())))
-        for verdict in self._verdicts.values():
-            if verdict["status"] != "PASS":
-                terminalreporter.line(f"{verdict['status']} {verdict['gate']}: {verdict['sentence']}")
+        terminalreporter.line(", ".join(f"{len(given)} {level}" for level, given in by_level.items() if given))
+        for level, given in by_level.items():
+            if not given or level is Status.PASS:
+                continue
+            if level in _HEADINGS:
+                terminalreporter.section(_HEADINGS[level], sep="-")
+            for verdict in given:
+                terminalreporter.line(f"{level} {verdict['gate']}: {verdict['sentence']}")
         terminalreporter.section("what this run did not check")
         for sentence in self.not_checked():
             terminalreporter.line(sentence)
