@@ -21,6 +21,7 @@ from typing import Any
 from tests.benchmarks.checks import checks
 from tests.benchmarks.end_to_end import end_to_end
 from tests.benchmarks.false_promotions import false_promotions
+from tests.benchmarks.own_tables import own_tables
 from tests.benchmarks.promotion_proofs import evidence_flips, whole_promotions
 from tests.benchmarks.promotion_races import promotion_races
 from tests.benchmarks.scoring import growth, scoring
@@ -38,7 +39,10 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "growth": lambda asked: growth(asked.rows, asked.repeats) | proposals((96, 500, asked.most_trials)),
     "serving": lambda asked: serving(asked.turns, asked.state),
     "sweep": lambda asked: sweep(asked.trials, asked.anchor_trials, asked.repeats),
+    "own_tables": lambda asked: own_tables(asked.folder, trials=asked.trials, only=asked.only),
 }
+# Not among `all`: it takes hours, and packages that nothing else needs.
+_ALONE = ("own_tables",)
 
 
 def main() -> int:
@@ -60,10 +64,18 @@ def main() -> int:
         "--tutorial-trials", type=int, default=96, help="trials of the tutorial's sweep; 0 leaves it out (default 96)"
     )
     parser.add_argument("--most-trials", type=_count, default=2000, help="trials of the longest history (default 2000)")
+    parser.add_argument("--only", action="append", default=[], metavar="TABLE", help="of own_tables, this table only")
+    parser.add_argument(
+        "--folder", type=Path, default=Path(".gauntlet/own_tables"), help="where own_tables keeps files and its journal"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     asked = parser.parse_args()
     every = asked.name == "all"
-    found = {name: _apart(name) for name in BENCHMARKS} if every else {asked.name: BENCHMARKS[asked.name](asked)}
+    found = (
+        {name: _apart(name) for name in BENCHMARKS if name not in _ALONE}
+        if every
+        else {asked.name: BENCHMARKS[asked.name](asked)}
+    )
     if asked.json:
         print(json.dumps(found | {"machine": _machine()}, indent=2))
     else:
