@@ -26,6 +26,7 @@ from gauntlet.core.verdict import Verdict
 from gauntlet.gates import model, split
 from gauntlet.gates.gate import Gate
 from gauntlet.gates.model_answer_saboteurs import Altered
+from gauntlet.gates.model_parts import threshold_of
 from gauntlet.gates.reproducibility import seed_luck
 from gauntlet.stages import split as split_stage
 from gauntlet.stages.candidate import Artefact, Candidate, Incumbent, JudgedModel, Refitted, Scorer, Splits
@@ -122,7 +123,7 @@ def divided(table: SimulatedTable, problem: Problem) -> Splits:
     for name in columns_of_split(problem):
         rows[name] = frame[name]
     rows["label"] = frame[LABEL].astype(np.int8)
-    context = cast(StageContext, SimpleNamespace(problem=problem, seeds=Seeds(problem.seed)))
+    context = cast("StageContext", SimpleNamespace(problem=problem, seeds=Seeds(problem.seed)))
     grouping = split_stage._grouping(rows, problem)
     rows["group_id"] = rows["row_id"].groupby(grouping.group).transform("min")
     rows["split"] = split_stage.split_names(rows, context)
@@ -182,7 +183,7 @@ def recorded(candidate: Candidate, scorer: Scorer) -> Candidate:
 
 def deciding(candidate: Candidate) -> Candidate:
     """Return the candidate with decisions (0 or 1) in place of probabilities."""
-    threshold = candidate.threshold
+    threshold = threshold_of(candidate)
     scorer = Altered(candidate.model.scorer, lambda _, given: (given >= threshold).astype(np.float64))
     return recorded(candidate, scorer)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,8 @@ _REFERENCE_ROWS = 40_000
 _STEPS = 40
 
 Floats = NDArray[np.float64]
-Features = tuple[dict[str, NDArray], Floats]
+Columns = dict[str, NDArray[Any]]
+Features = tuple[Columns, Floats]
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ def _texts(rows: int, generator: np.random.Generator) -> Features:
     channel = generator.choice(["shop", "web", "phone"], rows, p=[0.2, 0.6, 0.2])
     member = generator.choice(["yes", "no"], rows, p=[0.35, 0.65])
     signal = _mixed(values) + 0.9 * (plan == "pro") - 0.7 * (channel == "web") + 0.5 * (member == "yes")
-    columns: dict[str, NDArray] = {f"x{place}": np.round(column, 2) for place, column in enumerate(values.T)}
+    columns: Columns = {f"x{place}": np.round(column, 2) for place, column in enumerate(values.T)}
     return columns | {"plan": plan, "region": region, "channel": channel, "member": member}, signal
 
 
@@ -189,7 +191,7 @@ def _grouped(rows: int, generator: np.random.Generator) -> Features:
     """Draw customers of one to nine rows: half of the features belong to the customer."""
     customer = np.repeat(np.arange(rows), generator.integers(1, 10, rows))[:rows]
     own, shared = generator.standard_normal((rows, 5)), generator.standard_normal((rows, 5))[customer]
-    columns: dict[str, NDArray] = {"customer": np.array([f"C{number:06d}" for number in customer])}
+    columns: Columns = {"customer": np.array([f"C{number:06d}" for number in customer])}
     columns |= {f"own{place}": np.round(column, 2) for place, column in enumerate(own.T)}
     columns |= {f"shared{place}": np.round(column, 2) for place, column in enumerate(shared.T)}
     return columns, _mixed(np.column_stack([own[:, :3], shared[:, :2]]))
@@ -200,7 +202,7 @@ def _by_time(rows: int, generator: np.random.Generator) -> Features:
     day = np.sort(generator.integers(0, max(1, rows // 5), rows))
     values = generator.standard_normal((rows, 8))
     values[:, 5:7] += np.sin(day / 40)[:, None] / 2
-    columns: dict[str, NDArray] = {"day": day}
+    columns: Columns = {"day": day}
     return columns | {f"t{place}": np.round(5 + column, 2) for place, column in enumerate(values.T)}, _mixed(values)
 
 
