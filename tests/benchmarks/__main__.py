@@ -22,6 +22,7 @@ from tests.benchmarks.checks import checks
 from tests.benchmarks.end_to_end import end_to_end
 from tests.benchmarks.false_promotions import false_promotions
 from tests.benchmarks.false_refusals import TABLES, false_refusals
+from tests.benchmarks.power import power
 from tests.benchmarks.promotion_proofs import evidence_flips, whole_promotions
 from tests.benchmarks.promotion_races import promotion_races
 from tests.benchmarks.scoring import growth, scoring
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "false_refusals": lambda asked: false_refusals(
         asked.part, family=asked.family, rows=asked.rows, processes=asked.processes
     ),
+    "power": lambda asked: power(asked.tables, rows=asked.rows, processes=asked.processes),
     "false_promotions": lambda asked: false_promotions(asked.pairs),
     "evidence_flips": lambda asked: evidence_flips(asked.flips),
     "whole_promotions": lambda asked: whole_promotions(asked.promotions),
@@ -48,7 +50,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
 
 ROWS = 1_000_000
 # These take an hour and more, and are asked for by name.
-LONG = frozenset({"false_refusals"})
+LONG = frozenset({"false_refusals", "power"})
 
 
 def main() -> int:
@@ -62,10 +64,13 @@ def main() -> int:
     parser.add_argument("--flips", type=_count, default=500, help="bytes flipped, one at a time (default 500)")
     parser.add_argument("--turns", type=_count, default=3, help="turns of load on each server (default 3)")
     parser.add_argument(
-        "--rows", type=_count, help=f"rows to check and to score (default {ROWS}); false_refusals: only this size"
+        "--rows",
+        type=_count,
+        help=f"rows to check and to score (default {ROWS}); false_refusals, power: only this size",
     )
     parser.add_argument("--part", choices=tuple(TABLES), default="quarter", help="how many tables (default quarter)")
     parser.add_argument("--family", choices=tuple(FAMILIES), help="only this family of tables (default all)")
+    parser.add_argument("--tables", type=_count, default=20, help="tables of each size for power (default 20)")
     parser.add_argument("--processes", type=_count, default=2, help="processes for the tables (default 2)")
     parser.add_argument("--connect", help="address of a Spark Connect server for the checks (default: classic Spark)")
     parser.add_argument("--state", type=Path, help="state folder of the champion to serve (default: one made for it)")
