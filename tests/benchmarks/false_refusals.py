@@ -129,6 +129,9 @@ def false_refusals(
         for name in FAMILIES
         if family in (None, name) and rows in (None, size)
     ]
+    if not cells:
+        sizes = ", ".join(str(size) for size, tables in TABLES[part].items() if tables)
+        raise SystemExit(f"false_refusals: the part {part} has no such tables; --rows takes one of {sizes}")
     path = Path("build") / "false_refusals" / f"{_identity()[:16]}.jsonl"
     print(f"journal: {path}", file=sys.stderr)
     found = _finished(path, cells)

@@ -133,6 +133,11 @@ def test_finished_cells_are_not_judged_again(tmp_path: Any, monkeypatch: pytest.
     assert [[cell.table for cell in cells] for cells in asked] == [[0, 1], [1]]
 
 
+def test_a_size_that_no_table_has_is_refused() -> None:
+    with pytest.raises(SystemExit, match="no such tables"):
+        benchmark.false_refusals(rows=7)
+
+
 def test_each_damage_belongs_to_a_gate_and_a_sound_gate_catches_decisions() -> None:
     assert {damage.gate for damage in DAMAGES} <= {gate.name for gate in GATES}
     damages = [damage for damage in DAMAGES if damage.name in ("decisions for probabilities", "the label")]
