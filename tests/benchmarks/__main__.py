@@ -22,27 +22,38 @@ from tests.benchmarks.checks import checks
 from tests.benchmarks.end_to_end import end_to_end
 from tests.benchmarks.false_promotions import false_promotions
 from tests.benchmarks.own_tables import own_tables
+from tests.benchmarks.false_refusals import TABLES, false_refusals
+from tests.benchmarks.power import power
 from tests.benchmarks.promotion_proofs import evidence_flips, whole_promotions
 from tests.benchmarks.promotion_races import promotion_races
 from tests.benchmarks.scoring import growth, scoring
 from tests.benchmarks.serving import serving
+from tests.benchmarks.simulated_tables import FAMILIES
 from tests.benchmarks.sweep import proposals, sweep
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "end_to_end": lambda asked: end_to_end(asked.repeats, asked.tutorial_trials),
+    "false_refusals": lambda asked: false_refusals(
+        asked.part, family=asked.family, rows=asked.rows, processes=asked.processes
+    ),
+    "power": lambda asked: power(asked.tables, rows=asked.rows, processes=asked.processes),
     "false_promotions": lambda asked: false_promotions(asked.pairs),
     "evidence_flips": lambda asked: evidence_flips(asked.flips),
     "whole_promotions": lambda asked: whole_promotions(asked.promotions),
     "promotion_races": lambda asked: promotion_races(asked.races),
-    "checks": lambda asked: checks(asked.rows, max(asked.repeats, 3), connect=asked.connect),
-    "scoring": lambda asked: scoring(asked.rows, asked.repeats),
-    "growth": lambda asked: growth(asked.rows, asked.repeats) | proposals((96, 500, asked.most_trials)),
+    "checks": lambda asked: checks(asked.rows or ROWS, max(asked.repeats, 3), connect=asked.connect),
+    "scoring": lambda asked: scoring(asked.rows or ROWS, asked.repeats),
+    "growth": lambda asked: growth(asked.rows or ROWS, asked.repeats) | proposals((96, 500, asked.most_trials)),
     "serving": lambda asked: serving(asked.turns, asked.state),
     "sweep": lambda asked: sweep(asked.trials, asked.anchor_trials, asked.repeats),
     "own_tables": lambda asked: own_tables(asked.folder, trials=asked.trials, only=asked.only),
 }
-# Not among `all`: it takes hours, and packages that nothing else needs.
-_ALONE = ("own_tables",)
+
+
+
+ROWS = 1_000_000
+# These take an hour and more, or packages that nothing else needs; they run only by name.
+LONG = frozenset({"false_refusals", "own_tables", "power"})
 
 
 def main() -> int:
@@ -55,7 +66,15 @@ def main() -> int:
     parser.add_argument("--promotions", type=_count, default=200, help="whole promotions raced (default 200)")
     parser.add_argument("--flips", type=_count, default=500, help="bytes flipped, one at a time (default 500)")
     parser.add_argument("--turns", type=_count, default=3, help="turns of load on each server (default 3)")
-    parser.add_argument("--rows", type=_count, default=1_000_000, help="rows to check and to score (default 1000000)")
+    parser.add_argument(
+        "--rows",
+        type=_count,
+        help=f"rows to check and to score (default {ROWS}); false_refusals, power: only this size",
+    )
+    parser.add_argument("--part", choices=tuple(TABLES), default="quarter", help="how many tables (default quarter)")
+    parser.add_argument("--family", choices=tuple(FAMILIES), help="only this family of tables (default all)")
+    parser.add_argument("--tables", type=_count, default=20, help="tables of each size for power (default 20)")
+    parser.add_argument("--processes", type=_count, default=2, help="processes for the tables (default 2)")
     parser.add_argument("--connect", help="address of a Spark Connect server for the checks (default: classic Spark)")
     parser.add_argument("--state", type=Path, help="state folder of the champion to serve (default: one made for it)")
     parser.add_argument("--trials", type=_count, default=96, help="trials of the sweep (default 96)")
@@ -73,6 +92,7 @@ def main() -> int:
     every = asked.name == "all"
     found = (
         {name: _apart(name) for name in BENCHMARKS if name not in _ALONE}
+        {name: _apart(name) for name in BENCHMARKS if name not in LONG}
         if every
         else {asked.name: BENCHMARKS[asked.name](asked)}
     )
@@ -109,7 +129,7 @@ def _count(text: str) -> int:
 
 def _lines(values: dict[str, Any]) -> Iterator[str]:
     for key, value in values.items():
-        if isinstance(value, list):  # a table: its rows are alike
+        if isinstance(value, list) and value:  # a table: its rows are alike
             cells = [list(value[0]), *([_short(cell) for cell in row.values()] for row in value)]
             widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
             yield from ("  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
