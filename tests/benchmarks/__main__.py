@@ -50,7 +50,6 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
 }
 
 
-
 ROWS = 1_000_000
 # These take an hour and more, or packages that nothing else needs; they run only by name.
 LONG = frozenset({"false_refusals", "own_tables", "power"})
@@ -91,7 +90,6 @@ def main() -> int:
     asked = parser.parse_args()
     every = asked.name == "all"
     found = (
-        {name: _apart(name) for name in BENCHMARKS if name not in _ALONE}
         {name: _apart(name) for name in BENCHMARKS if name not in LONG}
         if every
         else {asked.name: BENCHMARKS[asked.name](asked)}
