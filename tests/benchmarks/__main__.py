@@ -21,8 +21,8 @@ from typing import Any
 from tests.benchmarks.checks import checks
 from tests.benchmarks.end_to_end import end_to_end
 from tests.benchmarks.false_promotions import false_promotions
-from tests.benchmarks.own_tables import own_tables
 from tests.benchmarks.false_refusals import TABLES, false_refusals
+from tests.benchmarks.own_tables import own_tables
 from tests.benchmarks.power import power
 from tests.benchmarks.promotion_proofs import evidence_flips, whole_promotions
 from tests.benchmarks.promotion_races import promotion_races

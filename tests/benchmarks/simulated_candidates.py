@@ -26,7 +26,7 @@ from gauntlet.core.verdict import Verdict
 from gauntlet.gates import model, split
 from gauntlet.gates.gate import Gate
 from gauntlet.gates.model_answer_saboteurs import Altered
-from gauntlet.gates.model_parts import threshold_of
+from gauntlet.gates.model_parts import costs_of, threshold_of
 from gauntlet.gates.reproducibility import seed_luck
 from gauntlet.stages import split as split_stage
 from gauntlet.stages.candidate import Artefact, Candidate, Incumbent, JudgedModel, Refitted, Scorer, Splits
@@ -177,7 +177,7 @@ def recorded(candidate: Candidate, scorer: Scorer) -> Candidate:
     rows = candidate.splits.rows("validation")
     given = scorer.probability(rows.features)
     changed = replace(candidate.model, scorer=scorer, recorded_auc=auc(given, rows.label))
-    threshold = best_threshold(given, rows.label, candidate.problem.costs).threshold
+    threshold = best_threshold(given, rows.label, costs_of(candidate)).threshold
     return candidate.changed(models={**candidate.models, candidate.chosen: changed}, threshold=threshold)
 
 
