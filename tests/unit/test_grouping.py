@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gauntlet.core.errors import DataError
@@ -155,6 +155,7 @@ def test_no_row_of_train_becomes_a_row_of_test_when_the_table_grows(seed, rows, 
     assert not ((before == "train") & (after == "test")).any()
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 10_000))
 def test_a_table_with_large_groups_grows_without_mixing_train_and_test(seed):
     generator = np.random.default_rng(seed)
