@@ -26,7 +26,7 @@ def with_findings(table: TableSketch, *, label: LabelDraft) -> TableSketch:
         columns = tuple(replace(c, role="feature") if c.values.notna().any() else c for c in columns)
     if not _features(columns, label):
         raise InputError(
-            f"{table.path}: no column beside the label {label.rule.column!r} has a value; bring a table with more columns"
+            f"{table.path}: no column beside the label {label.rule.column!r} has a value; bring one that has"
         )
     return replace(table, columns=columns)
 
