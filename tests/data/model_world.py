@@ -255,8 +255,12 @@ class World:
 
     def resealed(self, evidence: str, **changes: Any) -> str:
         """Sign evidence with some of its parts changed, as nobody but the holder of the key can; return its SHA-256."""
+        return self.sealed(statement(self.champions.evidence.proven(evidence).model_copy(update=changes)))
+
+    def sealed(self, signed: dict[str, Any]) -> str:
+        """Sign a statement and keep it among the evidence; return its SHA-256."""
         store, keys = self.champions.evidence, SigningKeys(self.context("look").state.keys)
-        content = seal(statement(store.proven(evidence).model_copy(update=changes)), keys.private())
+        content = seal(signed, keys.private())
         mark = hashlib.sha256(content).hexdigest()
         write_bytes_atomically(evidence_path(store.folder, mark), content)
         return mark

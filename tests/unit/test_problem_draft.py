@@ -388,10 +388,37 @@ def test_refuses_a_name_that_tables_cannot_have(table: Path, tmp_path: Path) -> 
         draft_problem(table, label="churned", name="2 b", output=tmp_path / "p.toml")
 
 
-def test_refuses_a_table_without_features(tmp_path: Path) -> None:
-    rows = "".join(f"key-{i},{i % 2}\n" for i in range(40))
-    with pytest.raises(InputError, match="no feature"):
-        draft_problem(write(tmp_path / "t.csv", "key,target\n" + rows), label="target", output=tmp_path / "p.toml")
+def test_where_no_feature_would_be_left_the_columns_stay_features(tmp_path: Path) -> None:
+    rows = "".join(f"key-{i},{i % 2},\n" for i in range(40))
+    path = write(tmp_path / "t.csv", "key,target,empty\n" + rows)
+    draft = draft_problem(path, label="target", output=tmp_path / "p.toml")
+    key, _, empty = draft.columns
+    assert (key.role, empty.role) == ("feature", "ignored")
+    assert "an identifier" in key.why
+
+
+def test_refuses_a_table_without_a_value_beside_the_label(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", "empty,target\n" + ",0\n,1\n" * 20)
+    with pytest.raises(InputError, match="no column beside the label 'target' has a value"):
+        draft_problem(path, label="target", output=tmp_path / "p.toml")
+
+
+def test_a_column_of_one_value_is_ignored_and_one_that_may_be_missing_is_not(tmp_path: Path) -> None:
+    rows = "".join(f"{i},7,{'' if i % 3 else 5},{i % 2}\n" for i in range(40))
+    path = write(tmp_path / "t.csv", "x,same,sometimes,target\n" + rows)
+    draft = draft_problem(path, label="target", output=tmp_path / "p.toml")
+    assert [(column.column, column.role, column.why) for column in draft.columns[1:3]] == [
+        ("same", "ignored", "one value only"),
+        ("sometimes", "feature", "one value only"),
+    ]
+    assert 'role = "ignored" # delete this line to give the column to models' in draft.problem.read_text("utf-8")
+
+
+def test_rows_without_a_label_are_allowed_for_and_said(tmp_path: Path) -> None:
+    rows = "".join(f"{i},{'' if i < 3 else i % 2}\n" for i in range(40))
+    draft = draft_problem(write(tmp_path / "t.csv", "x,target\n" + rows), label="target", output=tmp_path / "p.toml")
+    assert load_problem(draft.problem).max_bad_rows == 3
+    assert any("3 rows have no label and are set aside" in note for note in draft.notes)
 
 
 def test_plain_names_are_identifiers_and_all_different() -> None:

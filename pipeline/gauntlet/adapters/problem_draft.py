@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gauntlet.adapters.draft_findings import with_findings
 from gauntlet.adapters.drafted_files import DraftedFile, drafted_problem_file, sealed, write_all
 from gauntlet.adapters.label_draft import LabelDraft, draft_label, rule_draft
 from gauntlet.adapters.suite_sync import described, drafted_suites
@@ -97,8 +98,7 @@ def draft_problem(
     name = _problem_name(name, table)
     sketch = sketch_table(table)
     drafted = draft_label(sketch.column(label), positive=positive, path=table)
-    if not _features(sketch, drafted):
-        raise InputError(f"{table}: no feature is left beside the label {label!r}; bring a table with more columns")
+    sketch = with_findings(sketch, label=drafted)
     chained = _neighbours(_features(sketch, drafted)) > _MOST_NEIGHBOURS
     text = sealed(_render(sketch, label=drafted, name=name, near_repeats=not chained))
     file = drafted_problem_file(output, text)
@@ -234,7 +234,7 @@ def _notes(label: LabelDraft, *, chained: bool) -> tuple[str, ...]:
         notes.append("Which class is positive was a guess; choose it with --positive, or change label.rule.")
     if label.missing:
         notes.append(
-            f"{label.missing} rows have no label: complete them, or set max_bad_rows to that number to set them aside."
+            f"{label.missing} rows have no label and are set aside (max_bad_rows = {label.missing} allows for them)."
         )
     if chained:
         notes.append(
