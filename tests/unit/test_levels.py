@@ -122,7 +122,7 @@ def test_a_promotion_lists_its_warnings_and_counts_its_notes(capsys):
 
 def test_a_run_that_promotes_nothing_says_nothing_of_a_promotion(capsys):
     assert "romoted with" not in _concluded(capsys, champion=None)
-    assert "romoted with" not in _concluded(capsys, champion=None, refusal="it is worse")
+    assert "romoted with" not in _concluded(capsys, champion=None, refusal="it is worse", reasons=[])
 
 
 def test_a_notebook_shows_the_gravest_verdicts_first_and_the_warnings_of_a_promotion(state):
@@ -168,7 +168,7 @@ def test_gates_that_never_fail_are_listed_and_explained(gates_command):
     listed = json.loads(gates_command("list", "--json"))["gates"]
     assert [found["advisory"] for found in listed] == ["a gap between training and test rows", ""]
     said = gates_command("explain", "made::warn")
-    assert "It never FAILs: it only warns of a gap between training and test rows." in said
+    assert "It never FAILs, it only warns (a gap between training and test rows)." in said
     assert "It never FAILs" not in gates_command("explain", "made::fail")
 
 

@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from gauntlet import cli
 from gauntlet.core import results
 from gauntlet.core.errors import ExitCode
 from gauntlet.core.problem_file import load_problem
+from gauntlet.core.refusals import Reason
 from gauntlet.core.stage_names import STAGE_NAMES
 from gauntlet.core.summary import summary
 
@@ -160,7 +162,8 @@ def test_the_documented_keys_are_those_of_the_summary():
     assert documented.keys() == found.keys() | added
     assert documented["verdicts"] == list(results.VerdictRecord.model_fields)
     code = (ROOT / "pipeline" / "gauntlet" / "core" / "summary.py").read_text(encoding="utf-8")
-    inner = {key for name in documented.keys() - added - {"verdicts"} for key in documented[name]}
+    assert documented["reasons"] == [part.name for part in fields(Reason)]
+    inner = {key for name in documented.keys() - added - {"verdicts", "reasons"} for key in documented[name]}
     assert {"auc_readback", "duplicate_rows"} <= inner
     assert sorted(key for key in inner if f'"{key}"' not in code) == []
 
