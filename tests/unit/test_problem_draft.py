@@ -120,7 +120,9 @@ def test_the_rare_yes_is_the_positive_class(problem: Problem, draft: Draft) -> N
 def test_leaves_the_costs_open(problem: Problem, draft: Draft) -> None:
     assert problem.costs is None
     assert "# [costs]" in draft.problem.read_text(encoding="utf-8")
-    assert any("No costs" in note and "set [costs]" in note for note in draft.notes)
+    assert "Costs are not set: decisions are reported, not judged; set [costs] to have them judged." in (
+        draft.forecast.sentences()
+    )
 
 
 def test_searches_as_the_default_problem_does(problem: Problem) -> None:

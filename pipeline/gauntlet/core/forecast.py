@@ -23,8 +23,6 @@ _ASSUMED_AUC = 0.8
 # How the AUCs of two equal models correlate on the same rows where their answers are near each other: with it the power
 # is that measured on simulated tables, 0.79 on 400 test rows of which 30 % are positive.
 _CORRELATION = 0.95
-# Regions are found on half of the test rows and judged on the other half, two of them at least.
-_ROWS_OF_CLASS_PER_REGION = 4
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class Forecast:
         if self.cross_fitted:
             lines.append("The floor of the AUC is judged by five cross-fitted folds, as the test split is small.")
         if not self.costs_set:
-            lines.append("Costs are not set: decisions are reported, not judged.")
+            lines.append("Costs are not set: decisions are reported, not judged; set [costs] to have them judged.")
         return tuple(lines)
 
     def document(self) -> dict[str, Any]:
@@ -116,7 +114,7 @@ def forecast(*, rows: int, positives: int, test_fraction: float, rules: ModelRul
         error = normal_quantile(0.975) * _auc_error(_ASSUMED_AUC, test_positives, test_negatives)
     parts = (
         part("the AUC on test" if error is None else f"the AUC on test to ±{error:.2f}", MINIMUM_CLASS_ROWS),
-        part("slices by region", _ROWS_OF_CLASS_PER_REGION * rules.minimum_slice_class_rows),
+        part("slices by region", rules.region_class_rows),
         part("a comparison with a champion", rules.minimum_class_rows, least=math.ceil(comparison)),
     )
     return Forecast(

@@ -16,7 +16,8 @@ Metric = Literal["auc", "brier"]
 
 # With fewer test rows of a class an estimate on test says next to nothing, and its standard error is not to be trusted.
 MINIMUM_CLASS_ROWS = 10
-# A table with fewer rows, or fewer test rows of a class, has the floor of its AUC judged by a cross-fitted estimate.
+# With fewer rows of the table, or fewer test rows of a class, the test rows alone are too few to show that a sound
+# model is better than chance: the floor of its AUC takes a cross-fitted estimate.
 CROSS_FITTED_BELOW_ROWS = 1000
 CROSS_FITTED_BELOW_CLASS_ROWS = 30
 
@@ -130,6 +131,15 @@ class ModelRules(Section):
     maximum_flips: float = Field(default=0.1, ge=0, le=1)
     maximum_noise_loss: float = Field(default=0.03, ge=0, le=1)
     maximum_test_selections: int = Field(default=20, ge=1)
+
+    @property
+    def region_class_rows(self) -> int:
+        """The test rows of the rarer class from which on regions can be judged.
+
+        The tree that finds them needs two leaves of ``minimum_slice_class_rows`` of each class in its half of the test
+        rows, and each leaf as many in the other half.
+        """
+        return 4 * self.minimum_slice_class_rows
 
     @field_validator("margins")
     @classmethod

@@ -6,7 +6,6 @@ The keys of the document are stable; new ones may come. ``null`` stands where a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from gauntlet.core import results as r
@@ -72,7 +71,9 @@ def summary(problem: Problem, results: Mapping[str, r.StageResult]) -> dict[str,
     )
     refusals = [result.refusal for result in results.values() if result.refusal is not None]
     found["refusal"] = refusals[0] if refusals else None
-    found["reasons"] = [asdict(reason) for reason in reasons(results)]
+    found["reasons"] = [
+        {"source": reason.source, "sentence": reason.sentence, "answer": reason.answer} for reason in reasons(results)
+    ]
     return found
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gauntlet.core.folds import cross_fit_folds
+from gauntlet.core.gate_rules import CROSS_FITTED_BELOW_CLASS_ROWS, CROSS_FITTED_BELOW_ROWS
 from gauntlet.core.grouping import time_ranks
 from gauntlet.core.seeding import Seeds
 from gauntlet.core.statistics.delong import auc_estimate
@@ -18,10 +19,6 @@ from gauntlet.gates.gate import gate
 from gauntlet.gates.model_parts import Answered, chosen_on, confidence_of, rows_for_class, spoken
 from gauntlet.stages.candidate import Candidate, Trainer, checked_answers
 from gauntlet.stages.training_rows import Rows
-
-# Below these the test rows alone are too few to show that a sound model is better than chance.
-FEWEST_ROWS = 1000
-FEWEST_TEST_CLASS_ROWS = 30
 
 FoldAnswers = tuple[NDArray[np.float64], NDArray[np.int8]]
 
@@ -46,7 +43,10 @@ def auc_at_least_minimum(candidate: Candidate) -> Verdict:
     """
     test, trainer = chosen_on(candidate), candidate.trainer
     positives = int(test.label.sum())
-    few = min(positives, test.rows - positives) < FEWEST_TEST_CLASS_ROWS or len(candidate.splits.frame) < FEWEST_ROWS
+    few = (
+        min(positives, test.rows - positives) < CROSS_FITTED_BELOW_CLASS_ROWS
+        or len(candidate.splits.frame) < CROSS_FITTED_BELOW_ROWS
+    )
     if few and trainer is not None and candidate.splits.selection != "test":
         return _floor_of_recipe(candidate, test, trainer)
     name, bound = auc_at_least_minimum.name, candidate.problem.gates.model.minimum_auc
@@ -87,7 +87,7 @@ def _floor_of_recipe(candidate: Candidate, test: Answered, trainer: Trainer) -> 
         f"{described}, {'' if shown else 'not '}shown to be greater than gates.model.minimum_auc of "
         f"{rules.minimum_auc:g}"
     )
-    needed = max(FEWEST_ROWS, rows_for_class(candidate, FEWEST_TEST_CLASS_ROWS))
+    needed = max(CROSS_FITTED_BELOW_ROWS, rows_for_class(candidate, CROSS_FITTED_BELOW_CLASS_ROWS))
     status = Status.PASS if shown else Status.FAIL
     return Verdict(name, status, message, both.auc, rules.minimum_auc, both.rows, interval, rows_needed=needed)
 

@@ -52,8 +52,7 @@ def every_slice_holds(candidate: Candidate) -> Verdict:
     judged, too_small = _slices(candidate, test)
     small = f"; too few rows to judge {_listed(too_small)}" if too_small else ""
     if not judged:
-        # The regions' tree needs two leaves of enough rows in its half, and each leaf as many in the other.
-        needed = rows_for_class(candidate, 4 * rules.minimum_slice_class_rows)
+        needed = rows_for_class(candidate, rules.region_class_rows)
         sentence = (
             f"not judged: no part of the {test.rows} test rows holds {rules.minimum_slice_class_rows} rows of each "
             f"class; slices can be judged from about {needed} rows of the table{small}"
