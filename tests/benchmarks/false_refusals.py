@@ -22,7 +22,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
@@ -41,6 +41,7 @@ from gauntlet.gates.split_saboteurs import test_rows_copied_into_train as copies
 from gauntlet.stages.candidate import Candidate
 from tests.benchmarks.false_promotions import clopper_pearson
 from tests.benchmarks.simulated_candidates import (
+    FLOOR,
     TRIALS,
     deciding,
     divided,
@@ -57,7 +58,6 @@ from tests.benchmarks.simulated_tables import FAMILIES, LABEL, SEED, SITE, SITES
 Part = Literal["quarter", "all"]
 
 ROWS = (300, 600, 1000, 5000, 50_000)
-FLOOR = "model::auc_at_least_minimum"
 RARE = "rare_events"
 SOUND = "sound"
 FITTED_TWINS = ("permuted", "reversed_site", "permuted", "permuted_site")
@@ -197,17 +197,17 @@ def _judged(cells: Sequence[Cell], *, processes: int, done: int) -> Iterator[Fou
             raise
 
 
-def judged_cell(cell: Cell, *, trials: int = TRIALS) -> Found:
+def judged_cell(cell: Cell, *, overrides: Mapping[str, Any] | None = None) -> Found:
     """Return what becomes of a table and its twins.
 
     Args:
         cell: The table.
-        trials: The trials of a search.
+        overrides: Keys that replace those of the drafted problem.
     """
     started = time.perf_counter()
     kind = FITTED_TWINS[cell.table % len(FITTED_TWINS)]
     with tempfile.TemporaryDirectory() as folder:
-        maker = _Maker(cell, Path(folder), trials)
+        maker = _Maker(cell, Path(folder), overrides or {})
         sound = maker.drawn(site=False)
         candidates: dict[str, Candidate] = {}
 
@@ -234,12 +234,12 @@ class _Maker:
     Attributes:
         cell: The cell.
         folder: Where drafts are written.
-        trials: The trials of a search.
+        overrides: Keys that replace those of the drafted problem.
     """
 
     cell: Cell
     folder: Path
-    trials: int
+    overrides: Mapping[str, Any]
 
     @property
     def seeds(self) -> Seeds:
@@ -251,9 +251,8 @@ class _Maker:
 
     def before_fitting(self, table: SimulatedTable, features: Sequence[str] = ()) -> Candidate:
         folder = Path(tempfile.mkdtemp(dir=self.folder))
-        problem = drafted(table, folder, seed=self.seeds.integer("problem"), features=features)
-        rule = problem.sweep.model_copy(update={"trials": self.trials})
-        problem = problem.model_copy(update={"sweep": rule})
+        seed = self.seeds.integer("problem")
+        problem = drafted(table, folder, seed=seed, features=features, overrides=self.overrides)
         return unfitted(problem, divided(table, problem), folder)
 
     def judged(self, table: SimulatedTable, features: Sequence[str] = ()) -> list[Verdict]:

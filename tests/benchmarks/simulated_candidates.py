@@ -37,8 +37,12 @@ from tests.benchmarks.simulated_tables import LABEL, SITE, SITES, SimulatedTable
 from tests.made_candidate import made_test_ledger
 
 TRIALS = 12
-# All that judge the split or the model from the rows and the answers alone; the slow ones last.
-GATES: tuple[Gate, ...] = (*sorted((*split.GATES, *model.GATES), key=lambda gate: gate.slow), seed_luck)
+FLOOR = "model::auc_at_least_minimum"
+# All that judge the split or the model from the rows and the answers alone; those that fit models come last.
+GATES: tuple[Gate, ...] = (
+    *sorted((*split.GATES, *model.GATES), key=lambda gate: (gate.slow, gate.name == FLOOR)),
+    seed_luck,
+)
 # What a gate may need that is there before a model is fitted.
 _BEFORE_FITTING = frozenset({"splits", "time", "groups"})
 
@@ -69,6 +73,10 @@ class RecipeTrainer:
         )
         return Refitted(digest=self.digest, scorer=fitted)
 
+    def fit_recipe(self, train: Rows, selection: Rows, *, seeds: Seeds) -> Scorer:
+        """Fit, search and choose on other rows."""
+        return fit_recipe(train, selection, problem=self.problem, seeds=seeds)
+
     def search(self, *, workers: int, trials: int) -> str | None:
         """Return None: no gate that is asked here searches."""
         return None
@@ -78,7 +86,14 @@ class RecipeTrainer:
         return None
 
 
-def drafted(table: SimulatedTable, folder: Path, *, seed: int, features: Iterable[str] = ()) -> Problem:
+def drafted(
+    table: SimulatedTable,
+    folder: Path,
+    *,
+    seed: int,
+    features: Iterable[str] = (),
+    overrides: Mapping[str, Any] | None = None,
+) -> Problem:
     """Return the problem that ``init`` drafts for a table, with what its user knows.
 
     Args:
@@ -86,17 +101,17 @@ def drafted(table: SimulatedTable, folder: Path, *, seed: int, features: Iterabl
         folder: An empty folder to write the table and the draft into.
         seed: The problem's seed.
         features: Columns that the user takes for features whatever the draft says.
+        overrides: Other keys that replace the draft's; a search has ``TRIALS`` trials unless they say otherwise.
     """
     path, output = folder / "table.csv", folder / "table.toml"
     table.frame.to_csv(path, index=False)
     draft_problem(path, label=LABEL, positive="1", output=output)
-    family, overrides = table.family, dict[str, Any](seed=seed)
-    overrides["sweep.trials"] = TRIALS
+    family, known = table.family, dict[str, Any]({"seed": seed, "sweep.trials": TRIALS})
     if family.groups is not None:
-        overrides["split.groups"] = [family.groups]
+        known["split.groups"] = [family.groups]
     if family.time is not None:
-        overrides["split.time"] = family.time
-    problem = load_problem(output, overrides=overrides)
+        known["split.time"] = family.time
+    problem = load_problem(output, overrides={**known, **(overrides or {})})
     roles = dict.fromkeys(features, "feature") | dict.fromkeys(filter(None, [family.groups]), "ignored")
     columns = [column.model_copy(update={"role": roles.get(column.name, column.role)}) for column in problem.columns]
     return problem.model_copy(update={"columns": tuple(columns)})
