@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import resources
@@ -14,15 +14,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel
 
 from gauntlet.adapters.label_draft import LabelDraft, draft_label
 from gauntlet.adapters.suite_draft import draft_suites
 from gauntlet.adapters.table_sketch import ColumnSketch, TableSketch, plain_names, sketch_table
-from gauntlet.core.canonical import file_digest
 from gauntlet.core.errors import InputError
 from gauntlet.core.problem import Problem
+from gauntlet.core.reading import Reading
 
 _TEMPLATE = "draft.toml.j2"
+_SOURCE_KEYS = ("encoding", "compression", "ignore_unnamed")
+_COLUMN_KEYS = tuple(name for name in Reading.model_fields if name != "kind")
 _MOST_COMPARED_ROWS = 20_000
 _PROBES = 100
 # Above about one neighbour a row, chains of near repeats join a table's rows into one group that no split can divide.
@@ -64,7 +67,7 @@ def draft_problem(
     suite_folder = output.parent / "suites" / name
     paths = {kind: suite_folder / f"{kind}.json" for kind in ("raw", "curated", "predictions")}
     _refuse_existing([output, *paths.values()])
-    sketch = sketch_table(table)
+    sketch = sketch_table(table, label=label)
     column = sketch.column(label)
     drafted = draft_label(column, positive=positive, path=table)
     if not _features(sketch, drafted):
@@ -121,9 +124,10 @@ def _render(sketch: TableSketch, *, label: LabelDraft, name: str, near_repeats: 
         name=name,
         table=path.name,
         folder=str(path.parent),
-        format=sketch.format,
-        delimiter=sketch.delimiter,
-        sha256=file_digest(path) if path.is_file() else "",
+        source=sketch.source,
+        source_keys=_keys(sketch.source, _SOURCE_KEYS),
+        readings=sketch.readings,
+        sha256=sketch.sha256,
         rows=sketch.rows,
         columns=[_described(column, is_label=column.name == label.rule.column) for column in sketch.columns],
         label=label,
@@ -131,7 +135,13 @@ def _render(sketch: TableSketch, *, label: LabelDraft, name: str, near_repeats: 
     )
 
 
-def _toml(value: str | bool | float) -> str:
+def _keys(section: BaseModel, names: Sequence[str]) -> dict[str, Any]:
+    """Return those of a section's keys that are not as by default."""
+    given = section.model_dump(exclude_defaults=True)
+    return {name: given[name] for name in names if name in given}
+
+
+def _toml(value: str | bool | float | Sequence[str]) -> str:
     """Return a value as TOML writes it; JSON's escapes are TOML's, but for one character that JSON leaves bare."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
@@ -147,6 +157,8 @@ def _described(column: ColumnSketch, *, is_label: bool) -> dict[str, Any]:
         "name": column.name,
         "source_name": column.source_name if by_default != column.name else None,
         "kind": column.kind,
+        "keys": _keys(column.reading, _COLUMN_KEYS),
+        "readings": column.readings,
         "resolution": column.resolution,
         "nullable": column.missing > 0 and not is_label,
         "ignored": column.role == "ignored" and not is_label,
