@@ -15,7 +15,7 @@ import pandas as pd
 import xgboost
 
 from gauntlet.adapters import probability_model
-from gauntlet.adapters.packing import model_signature
+from gauntlet.adapters.packing import model_signature, packed_readings
 from gauntlet.adapters.registry import load_folder
 from gauntlet.core.encoding import encode, learn_encoding
 from gauntlet.core.errors import RefusedError
@@ -43,9 +43,17 @@ def made_features(columns: tuple[Column, ...], *, rows: int = 200, seed: int = 3
     )
 
 
-def pack(folder: Path, problem: Problem, columns: tuple[Column, ...] = NUMBERS, *, rounds: int = 5) -> Path:
+def pack(  # noqa: PLR0913 - each is a choice of some test
+    folder: Path,
+    problem: Problem,
+    columns: tuple[Column, ...] = NUMBERS,
+    *,
+    rounds: int = 5,
+    readings: bool = False,
+    features: pd.DataFrame | None = None,
+) -> Path:
     """Fit a booster, save it as the road packs it, and return its folder."""
-    features = made_features(columns)
+    features = made_features(columns) if features is None else features
     encoding = learn_encoding(features, columns)
     label = (features["alcohol"] > features["pH"]).astype(int)
     matrix = xgboost.DMatrix(encode(features, encoding), label)
@@ -58,6 +66,7 @@ def pack(folder: Path, problem: Problem, columns: tuple[Column, ...] = NUMBERS, 
         python_model=str(Path(probability_model.__file__)),
         artifacts={"encoding": str(folder / "encoding.json"), "booster": str(folder / "model.ubj")},
         signature=model_signature(problem.model_copy(update={"columns": columns})),
+        metadata=packed_readings(problem.model_copy(update={"columns": columns})) if readings else None,
         pip_requirements=[],
         input_example=features.head(2),
     )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import pytest
 from chispa import assert_df_equality
 from pyspark.sql import functions as F  # noqa: N812 - pyspark's own convention
 
+from gauntlet.adapters.origins import fetch
 from gauntlet.adapters.source_frames import text_column
 from gauntlet.adapters.tables import ParquetTables
 from gauntlet.adapters.typed_rows import content_digest, label_expression, typed_rows
@@ -298,7 +300,7 @@ def test_refuses_rows_that_no_model_can_learn_from(
         (f"{HEADER}\n{SHOP[0]}\n".replace(",", ";").encode(), r"separated by ';', not ','"),
         (f"{HEADER},more\n{SHOP[0]},1\n".encode(), r"column 'more' is not expected"),
         (b"size,visits\n1,2\n", r"column 'member', 'Price Plan', 'left' is missing"),
-        (f"{HEADER}\n{SHOP[0]}\n".encode("utf-16"), r"UTF-16 text; save the file as UTF-8"),
+        (f"{HEADER}\n{SHOP[0]}\n".encode("utf-16"), r"UTF-16 text, not utf-8; set encoding = \"utf-16\""),
     ],
 )
 def test_refuses_files_that_are_not_what_the_problem_says(
@@ -315,7 +317,7 @@ def test_refuses_columns_of_a_parquet_file_that_are_no_values(make_plain_context
     frame = pd.DataFrame({"size": [[1.0]], "visits": 1, "member": True, "Price Plan": "a", "left": "no"})
     frame.to_parquet(tmp_path / "shop.parquet")
     sources = [{"name": "shop", "file": "shop.parquet", "format": "parquet"}]
-    with pytest.raises(DataError, match=r"column 'size' is of type array<double>; give numbers"):
+    with pytest.raises(DataError, match=r"column 'size' is of type list<.*>; give numbers"):
         ingest(make_plain_context(problem_in(tmp_path, sources=sources)))
     frame.drop(columns="size").to_parquet(tmp_path / "shop.parquet")
     with pytest.raises(DataError, match=r"shop\.parquet: column 'size' is missing"):
@@ -329,6 +331,56 @@ def test_sees_that_rows_were_lost_between_judging_and_writing(
     monkeypatch.setattr(stage, "_placed", lambda rows, counts: placed(rows, counts).where("source_row <> 3"))
     with pytest.raises(DataError, match=r"raw: 11 rows were written for 12 good ones"):
         ingest(make_plain_context(problem_in(write_csv(tmp_path / "data"))))
+
+
+@pytest.mark.parametrize("change", ["content", "length"])
+def test_refuses_a_file_that_changes_between_digest_and_read(
+    make_plain_context: MakeContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    folder = write_csv(tmp_path / "data")
+    context = make_plain_context(problem_in(folder))
+    found = fetch(
+        context.problem, target_name="local", cache=tmp_path, synthetic_allowed=False, spark=context.target.spark
+    )
+    write_csv(folder, (*SHOP[:-1], SHOP[-1].replace("yes", "no")) if change == "content" else (*SHOP, SHOP[0]))
+    with pytest.raises(DataError, match=r"shop\.csv: changed while it was read \(SHA-256 .* run again"):
+        ingest(context, fetched=found)
+    assert tables_in(context) == []
+    assert not (context.folder / "sources").exists()
+
+
+@pytest.mark.local_only("writes or looks at files of this machine through its own Spark")
+@pytest.mark.parametrize("name", ["_shop.csv", ".shop", "a:b.csv", "50% [x] {y}*?.csv", "a,b c.csv", "größe#1.csv"])
+def test_reads_files_of_any_name(make_plain_context: MakeContext, tmp_path: Path, name: str) -> None:
+    folder = write_csv(tmp_path / "_data: 5% [a]", name=name)
+    result = ingest(make_plain_context(problem_in(folder, sources=[{"name": "shop", "file": name}])))
+    assert result.rows == 12
+
+
+def test_reads_by_the_keys_of_the_problem(make_plain_context: MakeContext, tmp_path: Path) -> None:
+    rows = [
+        f"{n};{n + 1}.234,5 €;{'ja' if n % 2 else 'nein'};{'?' if n == 3 else n};0{n % 9 + 1}.02.2024"
+        for n in range(12)
+    ]
+    text = "\n".join([";preis;mitglied;besuche;tag", *rows])
+    (tmp_path / "shop.csv.gz").write_bytes(gzip.compress(text.encode("cp1252")))
+    keys = {"delimiter": ";", "encoding": "cp1252", "compression": "gzip", "ignore_unnamed": True}
+    columns = [
+        {"name": "price", "source_name": "preis", "decimal": ",", "thousands": ".", "strip": ["€"]},
+        {"name": "member", "source_name": "mitglied", "kind": "boolean", "true_words": ["ja"], "false_words": ["nein"]},
+        {"name": "visits", "source_name": "besuche", "kind": "integer", "missing": ["?"], "nullable": True},
+        {"name": "day", "source_name": "tag", "kind": "date", "dates": ["%d.%m.%Y"], "role": "ignored"},
+        {"name": "weekday", "source_name": "tag", "kind": "integer", "dates": ["%d.%m.%Y"], "part": "weekday"},
+    ]
+    sources = [{"name": "shop", "file": "shop.csv.gz", **keys}]
+    context = make_plain_context(problem_in(tmp_path, sources=sources, columns=columns, label={"rule": "member"}))
+    raw = context.target.tables.read(ingest(context).raw).orderBy("source_row").limit(4)
+    assert [tuple(row) for row in raw.select("price", "member", "visits", "day", "weekday").collect()] == [
+        (1234.5, False, 0, "2024-02-01", 4),
+        (2234.5, True, 1, "2024-02-02", 5),
+        (3234.5, False, 2, "2024-02-03", 6),
+        (4234.5, True, None, "2024-02-04", 7),
+    ]
 
 
 def test_generated_rows_are_marked_as_such(make_plain_context: MakeContext, wine_problem: Problem) -> None:
@@ -391,7 +443,8 @@ TEXTS: tuple[tuple[str, str | None, Any, str | None], ...] = (
     ("number", "1d", None, "x: '1d' is not a number"),
     ("number", "nan", None, "x: 'nan' is not a number"),
     ("number", "Infinity", None, "x: 'Infinity' is not a number"),
-    ("number", "1e999", None, "x: '1e999' is not a number"),
+    ("number", "1e999", None, "x: '1e999' is beyond 3.4e38, the largest number that a model can take"),
+    ("number", "-3.5e38", None, "x: '-3.5e38' is beyond 3.4e38, the largest number that a model can take"),
     ("number", "", None, "x: missing"),
     ("number", None, None, "x: missing"),
     ("number", "  ", None, "x: missing"),

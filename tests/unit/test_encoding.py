@@ -60,3 +60,10 @@ def test_matrix_columns_know_their_feature():
 def test_a_missing_feature_is_named():
     with pytest.raises(KeyError, match="city"):
         encode(FRAME.drop(columns="city"), learn_encoding(FRAME, COLUMNS))
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize("number", [1e39, -1e39, np.inf])
+def test_a_number_beyond_a_32_bit_float_is_refused_with_its_column(number):
+    with pytest.raises(ValueError, match=r"column age is beyond 3\.4e38"):
+        encode(FRAME.assign(age=[1.0, number, 2.0]), learn_encoding(FRAME, COLUMNS))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import scoring_server
 
+from gauntlet.core.problem import Column
 from gauntlet.core.problem_file import load_problem
 from gauntlet.serving.batches import Batches
 from gauntlet.serving.quick_answers import QuickAnswers
@@ -244,6 +246,94 @@ def test_csv_and_other_types_are_taken_as_mlflow_takes_them(scoring, content_typ
 def test_a_text_in_a_csv_is_refused_with_its_column(scoring):
     with pytest.raises(Refusal, match="column 'pH', row 1: not a number"):
         scoring.reply(b"alcohol,pH,age\n1,2,3\n1,sour,3\n", CSV, maximum_rows=9)
+
+
+HOUSES = (
+    Column(name="price", source_name="Preis in €", decimal=",", thousands=".", strip=("€",)),
+    Column(name="sold", kind="boolean", true_words=("ja",), false_words=("nein",)),
+    Column(name="year", source_name="Tag", kind="integer", dates=("%d.%m.%Y",), part="year"),
+    Column(name="city", kind="text", nullable=True, missing=("?",)),
+)
+HOUSE_ROWS = pd.DataFrame(
+    {
+        "price": [1234.5, 7.0, -3.0],
+        "sold": [1.0, 0.0, 1.0],
+        "year": [2024.0, 1999.0, 2001.0],
+        "city": ["NA", None, "Porto"],
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def houses(tmp_path_factory):
+    features = (Column(name="alcohol", source_name="x"), Column(name="pH", source_name="y"), *HOUSES)
+    return scoring_of(pack(tmp_path_factory.mktemp("houses") / "model", load_problem(), features, readings=True))
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        (
+            CSV,
+            'x,y,Preis in €,sold,Tag,city,other\n9,10,"1.234,5 €",ja,1.2.2024,NA,z\n9,10,€7,NEIN,31.12.1999,?,z\n'
+            '9,10,"-3,0",Ja,1.1.2001,Porto,z\n'.encode(),
+        ),
+        (
+            f"{CSV}; charset=latin-1",
+            "alcohol;pH;price;sold;year;city\n9;10;1234,5;ja;2024;NA\n9;10;7;nein;1999;\n9;10;-3;ja;2001;Porto\n".encode(
+                "latin-1"
+            ),
+        ),
+    ],
+)
+def test_csv_is_read_by_the_keys_of_the_problem_file(houses, content_type, body):
+    rows = HOUSE_ROWS.assign(alcohol=9.0, pH=10.0)
+    expected = houses.reply(split_body(rows), JSON, maximum_rows=9)
+    assert houses.reply(body, content_type, maximum_rows=9).content == expected.content
+
+
+def test_the_category_na_stays_a_category(tmp_path_factory):
+    columns = (*NUMBERS[:2], Column(name="city", kind="text", nullable=True))
+    features = made_features(columns).assign(city=["NA", "Porto"] * 100)
+    folder = pack(tmp_path_factory.mktemp("codes") / "model", load_problem(), columns, readings=True, features=features)
+    ways = scoring_of(folder)
+    body = features.head(40).to_csv(index=False).encode()
+    assert (
+        ways.reply(body, CSV, maximum_rows=99).content
+        == ways.reply(split_body(features.head(40)), JSON, maximum_rows=99).content
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"alcohol,pH,age\n1,2\n", "row 0 has another number of cells than the header"),
+        (b'alcohol,pH,age\n1,"2,3\n', "a quote that is opened in the record of line 2 is never closed"),
+        (b"alcohol,pH,pH,age\n1,2,2,3\n", "column 'pH' is there more than once"),
+        (b"alcohol,pH,age\n1,2,3\n1,1e39,3\n", "column 'pH', row 1: beyond 3.4e38"),
+        (b"alcohol,pH,age\n1,2,\xff\n", "the body is no utf-8 text at byte 19"),
+    ],
+)
+def test_csv_that_cannot_be_read_is_refused_without_its_data(scoring, body, words):
+    with pytest.raises(Refusal, match=re.escape(words)) as caught:
+        scoring.reply(body, CSV, maximum_rows=9)
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        _split(NAMES, [[1, 2, 3], [1, 1e39, 3]]),
+        _records([{"alcohol": 1, "pH": 2, "age": 3}, {"alcohol": 1, "pH": -1e39, "age": 3}]),
+        json.dumps({"inputs": {"alcohol": [1, 1], "pH": [2, 1e300], "age": [3, 3]}}).encode(),
+        b'{"dataframe_split": {"columns": ["alcohol", "pH", "age"], "data": [[1, 2, 3], [1, Infinity, 3]]}}',
+    ],
+)
+def test_numbers_beyond_a_models_are_refused_in_every_form(scoring, body):
+    for way in (scoring, replace(scoring, quick=None)):
+        with pytest.raises(Refusal, match=r"column 'pH', row 1: beyond 3\.4e38, the largest number") as caught:
+            way.reply(body, JSON, maximum_rows=9)
+        assert caught.value.status == 400
 
 
 def test_a_request_without_a_type_is_refused(scoring):

@@ -84,7 +84,8 @@ class BoosterFunction:
             rows: How many rows they have.
 
         Raises:
-            ValueError: If a column is missing or has a type that the model does not take; it is named.
+            ValueError: If a column is missing, has a type that the model does not take, or holds a number that a 32-bit
+                float does not; it is named.
         """
         missing = [column["name"] for column in self.columns if column["name"] not in {*given, *self.optional}]
         if missing:
@@ -96,6 +97,8 @@ class BoosterFunction:
             name, levels, array = column["name"], column["levels"], given.get(column["name"])
             if column["kind"] == "number":
                 matrix[:, place] = np.nan if array is None else _numbers(name, array)
+                if np.isinf(matrix[:, place]).any():
+                    raise ValueError(f"column {name} is beyond 3.4e38, the largest number that a model can take")
                 place += 1
                 continue
             texts = None if array is None else _texts(name, array)

@@ -41,6 +41,14 @@ def _checked(path: Path, source: Source, *, name: str) -> str:
     return found
 
 
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file, or the digest of a folder: the names, sizes and digests of its data files."""
+    if not path.is_dir():
+        return file_digest(path)
+    files = data_files(path)
+    return digest([[file.relative_to(path).as_posix(), file.stat().st_size, file_digest(file)] for file in files])
+
+
 def size_of(path: Path) -> int:
     """Return the bytes of a file, or of all files in a folder; what cannot be read, or vanishes meanwhile, has none."""
     if path.is_dir():  # os.walk passes over folders that vanish or must not be read
@@ -96,21 +104,21 @@ def _check_parquet(path: Path, *, name: str) -> None:
 
 
 def _checked_folder(path: Path, source: Source, *, name: str) -> str:
-    """Return the digest of a table's folder: the names, sizes and digests of its data files."""
-    if source.format == "csv":
-        raise SourceError(f"{name}: a folder in place of a CSV file")
+    """Return the digest of a table's folder, after checking that it can be used."""
+    if source.format in ("csv", "xlsx"):
+        raise SourceError(f"{name}: a folder in place of a {'CSV file' if source.format == 'csv' else 'workbook'}")
     if source.format == "delta" and not (path / "_delta_log").is_dir():
         raise SourceError(f"{name}: not a Delta table (it has no _delta_log)")
-    files = list(_data_files(path))
+    files = list(data_files(path))
     if not any(file.suffix == ".parquet" for file in files):
         raise SourceError(f"{name}: the folder holds no Parquet file")
     for file in files:
         if file.suffix == ".parquet":
             _check_parquet(file, name=str(file))
-    return digest([[file.relative_to(path).as_posix(), file.stat().st_size, file_digest(file)] for file in files])
+    return digest_of(path)
 
 
-def _data_files(folder: Path) -> Iterator[Path]:
+def data_files(folder: Path) -> Iterator[Path]:
     """Yield the files that make a table's rows, in the order of their names.
 
     Names that begin with a dot or an underscore are marks of their writers; of a Delta table's log the commits and

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from gauntlet.adapters.artefact_files import no_compiled_code
-from gauntlet.core.problem import Problem
+from gauntlet.core.problem import READINGS_KEY, Problem
 from gauntlet.core.results import ModelRecord
 from gauntlet.core.state import State
 
@@ -52,6 +53,7 @@ def log_packed(
             python_model=str(_CODE),
             artifacts={"encoding": str(state.path(record.encoding)), record.family: str(state.path(record.file))},
             signature=model_signature(problem),
+            metadata=packed_readings(problem),
             input_example=_example_rows(example),
             # Given, so that MLflow need not load the model in another process to find out.
             pip_requirements=requirements(record),
@@ -70,6 +72,12 @@ def model_signature(problem: Problem) -> ModelSignature:
         for column in problem.features
     ]
     return ModelSignature(inputs=Schema(inputs), outputs=Schema([ColSpec("double")]))
+
+
+def packed_readings(problem: Problem) -> dict[str, str]:
+    """Return what a model's server must know to read rows as the run did: the keys of its features."""
+    keys = [column.model_dump(mode="json", exclude_defaults=True) for column in problem.features]
+    return {READINGS_KEY: json.dumps(keys, ensure_ascii=False)}
 
 
 def requirements(record: ModelRecord) -> list[str]:

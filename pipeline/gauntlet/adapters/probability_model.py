@@ -89,7 +89,10 @@ class ProbabilityModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined,
             name = column["name"]
             values = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
             if column["kind"] == "number":
-                parts.append(pd.to_numeric(values, errors="raise").to_numpy(dtype=np.float32, na_value=np.nan))
+                numbers = pd.to_numeric(values, errors="raise").to_numpy(dtype=np.float32, na_value=np.nan)
+                if np.isinf(numbers).any():
+                    raise ValueError(f"column {name} is beyond 3.4e38, the largest number that a model can take")
+                parts.append(numbers)
             else:
                 parts.extend((values == level).to_numpy(dtype=np.float32, na_value=0.0) for level in column["levels"])
         return np.column_stack(parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -12,20 +13,29 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel
 
 from gauntlet.adapters.draft_findings import with_findings
 from gauntlet.adapters.drafted_files import DraftedFile, drafted_problem_file, sealed, write_all
 from gauntlet.adapters.label_draft import LabelDraft, draft_label, rule_draft
 from gauntlet.adapters.suite_sync import described, drafted_suites
 from gauntlet.adapters.table_sketch import ColumnSketch, TableSketch, plain_names, sketch_table
-from gauntlet.core.canonical import file_digest
 from gauntlet.core.errors import InputError
 from gauntlet.core.forecast import Forecast, forecast
-from gauntlet.core.problem import ColumnKind, Problem
+from gauntlet.core.problem import Problem
 from gauntlet.core.problem_file import load_problem
+from gauntlet.core.reading import ColumnKind, Reading
 
 _TEMPLATE = "draft.toml.j2"
-_KINDS: dict[ColumnKind, str] = {"number": "number", "integer": "whole number", "boolean": "yes or no", "text": "text"}
+_SOURCE_KEYS = ("encoding", "compression", "ignore_unnamed")
+_COLUMN_KEYS = tuple(name for name in Reading.model_fields if name != "kind")
+_KINDS: dict[ColumnKind, str] = {
+    "number": "number",
+    "integer": "whole number",
+    "boolean": "yes or no",
+    "text": "text",
+    "date": "date",
+}
 _MOST_COMPARED_ROWS = 20_000
 _PROBES = 100
 # Above about one neighbour a row, chains of near repeats join a table's rows into one group that no split can divide.
@@ -96,7 +106,7 @@ def draft_problem(
             neither a problem file nor a suite. Nothing is written then.
     """
     name = _problem_name(name, table)
-    sketch = sketch_table(table)
+    sketch = sketch_table(table, label=label)
     drafted = draft_label(sketch.column(label), positive=positive, path=table)
     sketch = with_findings(sketch, label=drafted)
     chained = _neighbours(_features(sketch, drafted)) > _MOST_NEIGHBOURS
@@ -156,9 +166,10 @@ def _render(sketch: TableSketch, *, label: LabelDraft, name: str, near_repeats: 
         name=name,
         table=path.name,
         folder=str(path.parent),
-        format=sketch.format,
-        delimiter=sketch.delimiter,
-        sha256=file_digest(path) if path.is_file() else "",
+        source=sketch.source,
+        source_keys=_keys(sketch.source, _SOURCE_KEYS),
+        readings=sketch.readings,
+        sha256=sketch.sha256,
         rows=sketch.rows,
         columns=[_described(column, is_label=column.name == label.rule.column) for column in sketch.columns],
         label=label,
@@ -166,7 +177,13 @@ def _render(sketch: TableSketch, *, label: LabelDraft, name: str, near_repeats: 
     )
 
 
-def _toml(value: str | bool | float) -> str:
+def _keys(section: BaseModel, names: Sequence[str]) -> dict[str, Any]:
+    """Return those of a section's keys that are not as by default."""
+    given = section.model_dump(exclude_defaults=True)
+    return {name: given[name] for name in names if name in given}
+
+
+def _toml(value: str | bool | float | Sequence[str]) -> str:
     """Return a value as TOML writes it; JSON's escapes are TOML's, but for one character that JSON leaves bare."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
@@ -182,6 +199,8 @@ def _described(column: ColumnSketch, *, is_label: bool) -> dict[str, Any]:
         "name": column.name,
         "source_name": column.source_name if by_default != column.name else None,
         "kind": column.kind,
+        "keys": _keys(column.reading, _COLUMN_KEYS),
+        "readings": column.readings,
         "resolution": column.resolution,
         "nullable": column.missing > 0 and not is_label,
         "ignored": column.role == "ignored" and not is_label,

@@ -2,41 +2,43 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import re
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from gauntlet.adapters.delimited import check_delimited
-from gauntlet.adapters.origin_files import looks_like_html, unreadable
+from gauntlet.adapters.column_readings import ColumnReading, alike_texts, find_reading, grouped_by_points
+from gauntlet.adapters.delimited import DELIMITERS, opened_bytes
+from gauntlet.adapters.origin_files import digest_of, looks_like_html, unreadable
+from gauntlet.adapters.records import opened_table
+from gauntlet.core.date_formats import parsed_format
 from gauntlet.core.encoding import MAXIMUM_LEVELS
 from gauntlet.core.errors import InputError
-from gauntlet.core.problem import RESERVED_COLUMNS, Column, ColumnKind, Source
-
-DELIMITERS = (",", ";", "\t", "|")
+from gauntlet.core.problem import RESERVED_COLUMNS, Source
+from gauntlet.core.reading import BLANKS, CellReader, ColumnKind, DatePart, Reading, Unreadable
 
 _START_BYTES = 1 << 16
 _SNIFFED_LINES = 50
 _MOST_DECIMALS = 6
 _FEW_ROWS = 20  # below, all values of a column may differ by chance
 
-_BOOLEAN = re.compile(r"true|false", re.IGNORECASE)
-_INTEGER = re.compile(r"[+-]?\d{1,18}")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_CODE = re.compile(r"[+-]?0\d+")  # 00123: a code, whose zeros a number would lose
-# How values of dates and times are told from texts: by pandas' own type for texts, which nothing else here has.
-_TIME_TEXT = "string"
-_NUMERIC = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
-_TEXTS = (pa.types.is_string, pa.types.is_large_string)
-_TIMES = (pa.types.is_temporal,)
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+# The parts of a date that are drafted as features, where they differ between rows.
+_PARTS: tuple[DatePart, ...] = ("year", "month", "day", "weekday", "hour")
+# What compressed files and workbooks begin with.
+_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_C1_BYTES = re.compile(rb"[\x80-\x9f]")
 _IDENTIFIER = re.compile(r"(^|[_\W])(id|ids|uuid|guid|key|index|idx|rownum|row_number|number|nr)$|^(id|unnamed)", re.I)
 
 
@@ -48,7 +50,10 @@ class ColumnSketch:
         name: A name that tables may use.
         source_name: The name in the file.
         kind: The type that all its values fit.
-        values: The values: ``boolean``, ``Int64``, ``float64`` or texts, missing where the file has none.
+        values: The values: ``boolean``, ``Int64``, ``float64`` or texts, missing where the file has none. Dates are
+            texts as tables keep them.
+        reading: How its texts are read.
+        readings: What is made of texts that are not what they mean, one phrase each, with the number of cells.
         resolution: The smallest decimal step seen, for numbers.
         role: A feature, or not fit to be one.
         remark: Why it is not, or what to look at; empty if there is nothing to say.
@@ -58,6 +63,8 @@ class ColumnSketch:
     source_name: str
     kind: ColumnKind
     values: pd.Series
+    reading: Reading = field(default_factory=Reading)
+    readings: tuple[str, ...] = ()
     resolution: float | None = None
     role: Literal["feature", "ignored"] = "feature"
     remark: str = ""
@@ -70,12 +77,31 @@ class ColumnSketch:
 
 @dataclass(frozen=True)
 class TableSketch:
-    """A table's format and columns."""
+    """A table's format and columns.
+
+    Attributes:
+        path: Where it lies.
+        source: Its format, and how its bytes become texts.
+        columns: Its columns; each part of a date is one of its own.
+        sha256: The digest of the file that was read, or of a folder's files.
+        readings: What was done to the file as a whole, one phrase each.
+    """
 
     path: Path
-    format: Literal["csv", "parquet"]
-    delimiter: str
+    source: Source
     columns: tuple[ColumnSketch, ...]
+    sha256: str
+    readings: tuple[str, ...] = ()
+
+    @property
+    def format(self) -> str:
+        """How it is stored."""
+        return self.source.format
+
+    @property
+    def delimiter(self) -> str:
+        """What separates its columns."""
+        return self.source.delimiter
 
     @property
     def rows(self) -> int:
@@ -96,33 +122,42 @@ class TableSketch:
         raise InputError(f"{self.path}: there is no column {name!r}; --label takes one of {names}")
 
 
-def sketch_table(path: Path) -> TableSketch:
-    """Read a CSV or Parquet table and say what its columns hold.
+def sketch_table(path: Path, *, label: str | None = None) -> TableSketch:
+    """Read a table and say what its columns hold.
+
+    Args:
+        path: A CSV file, also packed by gzip or ZIP, a workbook, or a Parquet file or folder.
+        label: The column of the label, as the file or as tables name it; its words stay texts.
 
     Raises:
-        InputError: If it cannot be read, or is neither.
+        InputError: If it cannot be read.
+        RequirementError: If a workbook needs a package that is not installed.
     """
     try:
-        if path.is_dir() or _start(path).startswith(b"PAR1"):
-            names, series = _read_parquet(path)
-            delimiter, kind = ",", "parquet"
-        else:
-            delimiter = _delimiter(path)
-            names, series = _read_csv(path, delimiter)
-            kind = "csv"
+        before = digest_of(path)
+        source, readings = _source(path)
+        with opened_table(path, source) as table:
+            names = table.names
+            _check_header(path, names)
+            texts = _gathered(table.batches, path, width=len(names))
+        if digest_of(path) != before:
+            raise InputError(f"{path}: changed while it was read; try again when nothing writes to it any more")
     except OSError as error:
-        raise InputError(f"{unreadable(path, error)}; --from takes a CSV or Parquet table") from error
-    except pa.ArrowException as error:
-        raise InputError(f"{path}: {str(error).splitlines()[0]}") from error
-    columns = [
-        _sketch(column, name, source_name)
-        for column, name, source_name in zip(series, plain_names(names), names, strict=True)
-    ]
-    if not columns or not len(columns[0].values):
+        raise InputError(f"{unreadable(path, error)}; --from takes a CSV, Parquet or Excel table") from error
+    named = [place for place, name in enumerate(names) if name.strip(BLANKS)]
+    if len(named) < len(names):
+        source = source.model_copy(update={"ignore_unnamed": True})
+        shown = ", ".join(str(place + 1) for place in range(len(names)) if place not in named)
+        readings = (*readings, f"column {shown} has no name and is left out (an index, as pandas writes it)")
+    if not texts or not len(texts[0]):
         raise InputError(f"{path}: the table has no rows; give one with data")
-    return TableSketch(
-        path=path, format="parquet" if kind == "parquet" else "csv", delimiter=delimiter, columns=(*columns,)
-    )
+    plain = plain_names([names[place] for place in named])
+    is_label = [label in (names[place], name) for place, name in zip(named, plain, strict=True)]
+    found = _readings([texts[place] for place in named], is_label=is_label, semicolons=source.delimiter == ";")
+    sketches: list[ColumnSketch] = []
+    for place, name, reading in zip(named, plain, found, strict=True):
+        sketches += _sketches(texts[place], reading, name=name, source_name=names[place])
+    return TableSketch(path=path, source=source, columns=_distinct(sketches), sha256=before, readings=readings)
 
 
 def plain_names(names: Sequence[str]) -> list[str]:
@@ -142,24 +177,94 @@ def plain_names(names: Sequence[str]) -> list[str]:
     return plain
 
 
-def _start(path: Path) -> bytes:
-    with path.open("rb") as stream:
-        return stream.read(_START_BYTES)
-
-
-def _delimiter(path: Path) -> str:
-    """Return the delimiter that cuts the first lines into the most columns, the same number in each."""
-    start = _start(path)
+def _source(path: Path) -> tuple[Source, tuple[str, ...]]:
+    """Return how a table is stored, and what is to be said of it."""
+    if path.is_dir():
+        if (path / "_delta_log").is_dir():
+            raise InputError(
+                f"{path}: a Delta table, of which a draft cannot be made; write the problem file by hand "
+                '(format = "delta"), or give a Parquet or CSV copy'
+            )
+        if not any(path.rglob("*.parquet")):
+            raise InputError(f"{path}: a folder without Parquet files; --from takes a CSV or Parquet table")
+        return _named(path, format="parquet"), ()
+    start = _start(path, "none")
+    if start.startswith(b"PAR1"):
+        return _named(path, format="parquet"), ()
+    if start.startswith(_ZIP) and _is_workbook(path):
+        return _named(path, format="xlsx"), ("an Excel workbook: its first sheet is read",)
+    packed = {_GZIP: "gzip", _ZIP: "zip"}
+    compression = next((packed[mark] for mark in packed if start.startswith(mark)), "none")
+    readings = () if compression == "none" else (f"unpacked ({compression})",)
+    if compression != "none":
+        start = _start(path, compression)
     if not start:
         raise InputError(f"{path}: the file is empty; give one with a header and rows")
-    if b"\x00" in start:
-        raise InputError(f"{path}: UTF-16 or no text at all; save the table as UTF-8 CSV or as Parquet")
     if looks_like_html(start):
         raise InputError(f"{path}: an HTML page in place of a CSV file; fetch the file itself")
-    # What is wrong further on, a wrong byte above all, the check of the whole file says.
-    lines = start.decode("utf-8", errors="replace").splitlines()
-    lines = [line for line in (lines[:-1] if len(start) == _START_BYTES else lines) if line.strip()][:_SNIFFED_LINES]
-    counts = {mark: [len(row) for row in csv.reader(lines, delimiter=mark)] for mark in DELIMITERS}
+    encoding = _encoding(path, start, compression)
+    if encoding != "utf-8":
+        readings = (*readings, f"decoded as {encoding}")
+    delimiter = _delimiter(path, start, encoding)
+    return _named(path, delimiter=delimiter, encoding=encoding, compression=compression), readings
+
+
+def _named(path: Path, **keys: Any) -> Source:
+    return Source(name="table", file=path.name, **keys)
+
+
+def _start(path: Path, compression: str) -> bytes:
+    try:
+        with opened_bytes(path, compression) as stream:
+            return stream.read(_START_BYTES)
+    except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:
+        raise InputError(f"{path}: the {compression} file is damaged or cut off ({error}); fetch it again") from error
+
+
+def _is_workbook(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.startswith("xl/") for name in archive.namelist())
+    except zipfile.BadZipFile:
+        return False
+
+
+def _encoding(path: Path, start: bytes, compression: str) -> str:
+    """Return the encoding of a text: by its mark or zero bytes, UTF-8 where all of it is, else one of one byte."""
+    for mark, name in ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+        if start.startswith(mark):
+            return name
+    if b"\x00" in start:
+        even, odd = start[0::2].count(0), start[1::2].count(0)
+        if min(even, odd) * 4 > max(even, odd):
+            raise InputError(f"{path}: no text; --from takes a CSV, Parquet or Excel table")
+        return "utf-16-be" if even > odd else "utf-16-le"
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    found = "utf-8"
+    with opened_bytes(path, compression) as stream:
+        while chunk := stream.read(_START_BYTES):
+            if found == "utf-8":
+                try:
+                    decoder.decode(chunk)
+                except UnicodeDecodeError:
+                    found = "latin-1"
+            if found != "utf-8" and _C1_BYTES.search(chunk):
+                found = "cp1252"  # these bytes are control characters in Latin-1, and quotes and dashes on Windows
+    if found == "cp1252":
+        with opened_bytes(path, compression) as stream:
+            try:
+                for chunk in iter(lambda: stream.read(_START_BYTES), b""):
+                    chunk.decode("cp1252")
+            except UnicodeDecodeError:
+                found = "latin-1"
+    return found
+
+
+def _delimiter(path: Path, start: bytes, encoding: str) -> str:
+    """Return the delimiter that cuts the first records into the most columns, the same number in each."""
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(start).removeprefix("\ufeff")
+    cut = len(start) == _START_BYTES
+    counts = {mark: _lengths(text, mark, cut=cut) for mark in DELIMITERS}
     able = [mark for mark in DELIMITERS if counts[mark] and counts[mark][0] > 1]
     if not able:
         raise InputError(
@@ -168,118 +273,112 @@ def _delimiter(path: Path) -> str:
     return max(able, key=lambda mark: (np.mean([n == counts[mark][0] for n in counts[mark]]), counts[mark][0]))
 
 
-def _read_csv(path: Path, delimiter: str) -> tuple[list[str], list[pd.Series]]:
-    from pyarrow import csv as arrow_csv  # noqa: PLC0415 - needed for CSV only
-
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-        names = next((row for row in csv.reader(stream, delimiter=delimiter) if any(row)), [])
-    _check_header(path, names)
-    columns = [Column(name=name, source_name=source) for name, source in zip(plain_names(names), names, strict=True)]
-    check_delimited(path, source=Source(name="table", file=path.name, delimiter=delimiter), columns=columns)
-    table = arrow_csv.read_csv(
-        path,
-        parse_options=arrow_csv.ParseOptions(delimiter=delimiter),
-        convert_options=arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()),
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=True,
-        ),
-    )
-    return names, [_typed(column.to_pandas()) for column in table.columns]
+def _lengths(text: str, delimiter: str, *, cut: bool) -> list[int]:
+    """Return how many fields each of the first records has; the last one counts only if the text is whole."""
+    lengths: list[int] = []
+    for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+        if len(lengths) > _SNIFFED_LINES:
+            return lengths[:-1]
+        if any(field.strip() for field in record):
+            lengths.append(len(record))
+    return lengths[:-1] if cut and len(lengths) > 1 else lengths
 
 
 def _check_header(path: Path, names: Sequence[str]) -> None:
-    for position, name in enumerate(names, start=1):
-        if not name.strip():
-            raise InputError(
-                f"{path}: column {position} has no name; name it in the header, or leave it out (pandas writes its "
-                "index so, unless told index=False)"
-            )
-    if all(_NUMBER.fullmatch(name.strip()) for name in names):
+    named = [name for name in names if name.strip(BLANKS)]
+    if not named:
+        raise InputError(f"{path}: the header names no column; put the columns' names above the rows")
+    twice = next((name for name in named if named.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{path}: column {twice!r} is there more than once; rename or remove one")
+    if all(_NUMBER.fullmatch(name.strip()) for name in named):
         raise InputError(f"{path}: the first line holds numbers only; put a header with the columns' names above it")
 
 
-def _typed(texts: pd.Series) -> pd.Series:
-    """Return a CSV's texts as the narrowest kind that fits all of them; blanks alone are a missing value."""
-    texts = texts.astype(object).where(texts.str.strip() != "", None) if texts.notna().any() else texts.astype(object)
-    trimmed = texts.str.strip() if texts.notna().any() else texts
-    tokens = [str(token) for token in trimmed.dropna().unique()]
-    if not tokens or any(_CODE.fullmatch(token) for token in tokens):
-        return texts
-    if all(_BOOLEAN.fullmatch(token) for token in tokens):
-        return trimmed.str.lower().map({"true": True, "false": False}).astype("boolean")
-    if all(_INTEGER.fullmatch(token) for token in tokens):
-        return trimmed.map(int, na_action="ignore").astype("Int64")
-    if all(_NUMBER.fullmatch(token) for token in tokens):
-        return trimmed.map(float, na_action="ignore").astype("float64")
-    return texts
+def _gathered(batches: Iterator[Any], path: Path, *, width: int) -> list[pd.Series]:
+    """Return all rows' texts, one series a column."""
+    parts: list[list[pa.Array]] = [[] for _ in range(width)]
+    rows = 0
+    for batch in batches:
+        for place, text in enumerate(batch.broken.to_pylist()):
+            if text is not None:
+                raise InputError(f"{path}: row {rows + place + 1}: {text}; correct the row, or remove it")
+        rows += len(batch.broken)
+        for part, texts in zip(parts, batch.texts, strict=True):
+            part.append(texts)
+    return [pa.chunked_array(part, pa.string()).to_pandas().astype(object) for part in parts]
 
 
-def _read_parquet(path: Path) -> tuple[list[str], list[pd.Series]]:
-    from pyarrow import parquet  # noqa: PLC0415 - needed for Parquet only
-
-    if path.is_dir() and (path / "_delta_log").is_dir():
-        raise InputError(
-            f"{path}: a Delta table, of which a draft cannot be made; write the problem file by hand "
-            '(format = "delta"), or give a Parquet or CSV copy'
-        )
-    if path.is_dir() and not any(path.rglob("*.parquet")):
-        raise InputError(f"{path}: a folder without Parquet files; --from takes a CSV or Parquet table")
-    table = parquet.read_table(path)
-    names = list(table.column_names)
-    _check_header(path, names)
-    unreadable_kinds = [
-        f"{field.name!r} is of type {field.type}" for field in table.schema if not _readable(field.type)
+def _readings(texts: Sequence[pd.Series], *, is_label: Sequence[bool], semicolons: bool) -> list[ColumnReading]:
+    """Return the reading of each column; where one has decimal commas, points are between thousands in others."""
+    found = [
+        find_reading(column, decimal_comma=semicolons, words=not label)
+        for column, label in zip(texts, is_label, strict=True)
     ]
-    if unreadable_kinds:
-        raise InputError(f"{path}: column {unreadable_kinds[0]}; give numbers, booleans, texts, dates or times")
-    return names, [_from_arrow(column) for column in table.columns]
+    if not any(reading.reading.decimal == "," for reading in found):
+        return found
+    return [
+        (grouped_by_points(column, reading.reading) if reading.reading.kind == "number" else None) or reading
+        for column, reading in zip(texts, found, strict=True)
+    ]
 
 
-def _readable(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        return _readable(kind.value_type)
-    return any(is_kind(kind) for is_kind in (*_NUMERIC, *_TEXTS, *_TIMES, pa.types.is_boolean, pa.types.is_null))
+def _sketches(texts: pd.Series, found: ColumnReading, *, name: str, source_name: str) -> Iterator[ColumnSketch]:
+    """Yield the sketch of a column, and of the parts of its dates."""
+    values = _values(texts, found.reading)
+    sketch = _sketch(values, name, source_name, reading=found.reading)
+    remark = found.remark or (alike_texts(values.dropna()) if found.reading.kind == "text" else "") or sketch.remark
+    if found.reading.kind == "text" and found.remark:
+        sketch = replace(sketch, role="ignored")
+    yield replace(
+        sketch, readings=found.converted, remark=sketch.remark if sketch.role == "ignored" and sketch.remark else remark
+    )
+    if found.reading.kind == "date":
+        yield from _parts(texts, sketch)
 
 
-def _from_arrow(column: pa.ChunkedArray) -> pd.Series:
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        return _from_arrow(column.cast(kind.value_type))
-    if pa.types.is_integer(kind):
-        return column.cast(pa.int64()).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
-    if any(is_kind(kind) for is_kind in _NUMERIC):
-        # Short floats by their shortest texts: 0.1 in 32 bits is not 0.1 in 64 bits, but means it.
-        short = pa.types.is_floating(kind) and kind != pa.float64()
-        return column.to_pandas().astype(str).astype("float64") if short else column.cast(pa.float64()).to_pandas()
-    if any(is_kind(kind) for is_kind in _TIMES):
-        return column.cast(pa.string()).to_pandas().astype(_TIME_TEXT)
-    return column.to_pandas().astype("boolean" if pa.types.is_boolean(kind) else object)
+def _parts(texts: pd.Series, date: ColumnSketch) -> Iterator[ColumnSketch]:
+    formats = [parsed_format(text) for text in date.reading.dates]
+    for part in _PARTS:
+        if not all(form.has_time if part == "hour" else form.has_date for form in formats):
+            continue
+        reading = Reading.model_validate({**date.reading.model_dump(), "kind": "integer", "part": part})
+        values = _values(texts, reading)
+        if values.dropna().nunique() > 1:
+            remark = f"the {part} of {date.source_name!r}"
+            yield ColumnSketch(
+                f"{date.name}_{part}", date.source_name, "integer", values, reading=reading, remark=remark
+            )
 
 
-def _sketch(values: pd.Series, name: str, source_name: str) -> ColumnSketch:
-    kind = _kind(values)
+def _values(texts: pd.Series, reading: Reading) -> pd.Series:
+    values = CellReader(reading).series(texts)
+    if isinstance(values, Unreadable):
+        raise InputError(f"{values.reason('a cell')}: this is a defect in the choice of readings")
+    return values.reset_index(drop=True)
+
+
+def _distinct(sketches: Sequence[ColumnSketch]) -> tuple[ColumnSketch, ...]:
+    """Return the columns with names that differ; a part of a date may have the name of another column."""
+    names = plain_names([sketch.name for sketch in sketches])
+    return tuple(replace(sketch, name=name) for sketch, name in zip(sketches, names, strict=True))
+
+
+def _sketch(values: pd.Series, name: str, source_name: str, *, reading: Reading) -> ColumnSketch:
+    kind = reading.kind
     present = values.dropna()
     sketch = ColumnSketch(
         name=name,
         source_name=source_name,
         kind=kind,
-        values=values.reset_index(drop=True),
+        values=values,
+        reading=reading,
         resolution=_resolution(present) if kind == "number" else None,
     )
     reason = _unfit(present, kind, source_name)
     if reason:
         return replace(sketch, role="ignored", remark=reason)
     return replace(sketch, remark=_remark(present, kind))
-
-
-def _kind(values: pd.Series) -> ColumnKind:
-    if pd.api.types.is_bool_dtype(values.dtype):
-        return "boolean"
-    if pd.api.types.is_integer_dtype(values.dtype):
-        return "integer"
-    return "number" if pd.api.types.is_float_dtype(values.dtype) else "text"
 
 
 def _resolution(present: pd.Series) -> float | None:
@@ -300,8 +399,8 @@ def _unfit(present: pd.Series, kind: ColumnKind, source_name: str) -> str:
     """Say why a column is no feature; empty if it may be one."""
     if present.empty:
         return "no row has a value"
-    if isinstance(present.dtype, pd.StringDtype):
-        return "dates or times, which no model here takes; make a number of them if they matter"
+    if kind == "date":
+        return "a date or time, of which a model takes the parts"
     all_differ = len(present) >= _FEW_ROWS and present.is_unique
     if all_differ and kind == "text" and not _odd_value(present):
         return "every row has a text of its own: an identifier, or free text"

@@ -8,25 +8,25 @@ that no name of a user's column can meet one of ours.
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pyspark.sql import Column as Expression
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - pyspark's own convention
 
+from gauntlet.adapters.cell_expressions import CellExpressions, trimmed_text
 from gauntlet.adapters.source_frames import text_column
-from gauntlet.core.problem import Column, ColumnKind, LabelRule, Problem
+from gauntlet.core.problem import Column, LabelRule, Problem
+from gauntlet.core.reading import SHOWN_CHARACTERS, ColumnKind
 
-SQL_TYPES: dict[ColumnKind, str] = {"number": "double", "integer": "bigint", "boolean": "boolean", "text": "string"}
+SQL_TYPES: dict[ColumnKind, str] = {
+    "number": "double",
+    "integer": "bigint",
+    "boolean": "boolean",
+    "text": "string",
+    "date": "string",
+}
 
-_NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
-_WHOLE_NUMBER = r"^[+-]?\d+$"
-# Beyond this a double does not tell neighbouring whole numbers apart.
-_LARGEST_EXACT = float(2**53)
-_TRUE = ("true", "1", "yes", "1.0")
-_FALSE = ("false", "0", "no", "0.0")
-_EXPECTED = {"number": "a number", "integer": "a whole number", "boolean": "true or false (or 0/1, yes/no)", "text": ""}
-_SHOWN_CHARACTERS = 40
 _PLACE = ("source", "source_index", "chunk", "place")
 _COMPARISONS = {
     ">=": operator.ge,
@@ -41,13 +41,27 @@ _COMPARISONS = {
 def typed_rows(texts: DataFrame, *, problem: Problem) -> DataFrame:
     """Return typed rows made of texts.
 
-    An empty text is a missing value. A number must be finite; a whole number may be written ``7.0``. The label's column
-    must have a value whatever ``nullable`` says.
+    Each column's keys in the problem file say how (``core.reading``). The label's column must have a value whatever
+    ``nullable`` says.
     """
-    pairs = [(column, F.col(text_column(index))) for index, column in enumerate(problem.columns)]
-    values = F.struct(*[_value(text, column.kind).alias(column.name) for column, text in pairs])
-    shown = F.struct(*[text.alias(column.name) for column, text in pairs])
-    with_values = texts.select(values.alias("values"), shown.alias("texts"), "broken", *_PLACE)
+    numbered = list(enumerate(problem.columns))
+    given = [text_column(number) for number, _ in numbered]
+    trimmed = texts.select(
+        *given, *[trimmed_text(F.col(name)).alias(f"trimmed_{name}") for name in given], "broken", *_PLACE
+    )
+    cells = [CellExpressions(column, F.col(f"trimmed_{text_column(number)}")) for number, column in numbered]
+    parsed = trimmed.select("*", *[cell.parsed.alias(f"parsed_{n}") for n, cell in enumerate(cells)])
+
+    def struct(make: Callable[[int, CellExpressions], Expression]) -> Expression:
+        return F.struct(*[make(number, cell).alias(problem.columns[number].name) for number, cell in enumerate(cells)])
+
+    with_values = parsed.select(
+        struct(lambda n, cell: cell.value(F.col(f"parsed_{n}"), text=F.col(given[n]))).alias("values"),
+        struct(lambda n, _: F.col(given[n])).alias("texts"),
+        struct(lambda n, cell: cell.fault(F.col(f"parsed_{n}"), text=F.col(given[n]))).alias("faults"),
+        "broken",
+        *_PLACE,
+    )
     reason = _reason(problem.columns, label=problem.label)
     return with_values.select("values", "texts", reason.alias("reason"), *_PLACE)
 
@@ -93,35 +107,15 @@ def _canonical(value: Expression, kind: ColumnKind) -> Expression:
     return F.when(value.isNotNull(), F.format_string("%a", value))
 
 
-def _value(text: Expression, kind: ColumnKind) -> Expression:
-    """Return a text's value; None where it is missing or none of its kind."""
-    trimmed = F.trim(text)
-    if kind == "text":
-        return F.when(trimmed != "", text)
-    if kind == "boolean":
-        word = F.lower(trimmed)
-        return F.when(word.isin(*_TRUE), True).when(word.isin(*_FALSE), False)
-    # The pattern first: a cast alone would take "1d", "NaN" and "Infinity" for numbers.
-    double = F.when(trimmed.rlike(_NUMBER), trimmed.try_cast("double"))
-    if kind == "integer":
-        whole = (double == F.floor(double)) & (F.abs(double) < _LARGEST_EXACT)
-        return F.when(trimmed.rlike(_WHOLE_NUMBER), trimmed.try_cast("bigint")).when(whole, double.try_cast("bigint"))
-    # Adding 0.0 turns -0.0 into 0.0, which is equal to it and must give the same identifier.
-    return F.when(F.abs(double) < float("inf"), double + F.lit(0.0))
-
-
 def _reason(columns: Sequence[Column], *, label: LabelRule) -> Expression:
     reasons = F.concat_ws("; ", *[_column_reason(column, is_label=column.name == label.column) for column in columns])
     return F.when(F.col("broken").isNotNull(), F.col("broken")).when(reasons != "", reasons)
 
 
 def _column_reason(column: Column, *, is_label: bool) -> Expression:
-    value, text = F.col("values")[column.name], F.col("texts")[column.name]
-    missing = F.trim(F.coalesce(text, F.lit(""))) == ""
-    start = F.concat(F.lit(f"{column.name}: '"), F.substring(text, 1, _SHOWN_CHARACTERS))
-    wrong = F.concat(start, F.lit(f"' is not {_EXPECTED[column.kind]}"))
-    if is_label:
-        expression = F.when(missing, F.lit(f"{column.name}: missing, so the row has no label"))
-    else:
-        expression = F.when(missing, F.lit(None if column.nullable else f"{column.name}: missing").cast("string"))
-    return expression.when(value.isNull(), wrong)
+    value, text, fault = (F.col(part)[column.name] for part in ("values", "texts", "faults"))
+    wrong = F.concat(F.lit(f"{column.name}: '"), F.substring(text, 1, SHOWN_CHARACTERS), F.lit("' "), fault)
+    missing = f"{column.name}: missing, so the row has no label" if is_label else f"{column.name}: missing"
+    if column.nullable and not is_label:
+        return F.when(fault.isNotNull(), wrong)
+    return F.when(fault.isNotNull(), wrong).when(value.isNull(), F.lit(missing))

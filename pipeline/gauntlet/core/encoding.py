@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from gauntlet.core.problem import Column
+from gauntlet.core.reading import TOO_LARGE
 
 MAXIMUM_LEVELS = 32
 
@@ -101,12 +102,16 @@ def encode(frame: pd.DataFrame, encoding: Encoding) -> NDArray[np.float32]:
 
     Raises:
         KeyError: If the frame lacks a feature.
+        ValueError: If a number is beyond what a 32-bit float holds.
     """
     parts: list[NDArray[np.float32]] = []
     for column in encoding.columns:
         values = frame[column.name]
         if column.kind == "number":
-            parts.append(pd.to_numeric(values, errors="raise").to_numpy(dtype=np.float32, na_value=np.nan))
+            numbers = pd.to_numeric(values, errors="raise").to_numpy(dtype=np.float32, na_value=np.nan)
+            if np.isinf(numbers).any():
+                raise ValueError(f"column {column.name} {TOO_LARGE}")
+            parts.append(numbers)
         else:
             parts.extend((values == level).to_numpy(dtype=np.float32, na_value=0.0) for level in column.levels)
     return np.column_stack(parts) if parts else np.empty((len(frame), 0), dtype=np.float32)

@@ -6,6 +6,7 @@ searched for and judged. Nothing in the code knows of wines; another file makes 
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import Literal
 
@@ -13,24 +14,25 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from gauntlet.core.gate_rules import GateRules, Waiver
 from gauntlet.core.origins import Origin
+from gauntlet.core.reading import Reading
 from gauntlet.core.search import BoostedSweepRule
 from gauntlet.core.section import Section, TargetName
 
-ColumnKind = Literal["number", "integer", "boolean", "text"]
 Protocol = Literal["honest", "notebook"]
 SplitName = Literal["train", "validation", "test"]
 
-_RULE = re.compile(r"^\s*(?P<column>\w+)\s*(?:(?P<operator>>=|<=|==|!=|>|<)\s*(?P<value>.+?)\s*)?$")
+# A value may hold line breaks: it ends at the rule's last character that is no blank.
+_RULE = re.compile(r"^\s*(?P<column>\w+)\s*(?:(?P<operator>>=|<=|==|!=|>|<)\s*(?P<value>.+?)\s*)?\Z", re.DOTALL)
 _IDENTIFIER = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 
 
-class Column(Section):
-    """A column of the merged table.
+class Column(Reading):
+    """A column of the merged table, and how its cells are read.
 
     Attributes:
         name: The name in all tables: letters, digits and underscores (Unity Catalog refuses spaces).
         source_name: The name in the source file; by default ``name``, where a space of the file counts as underscore.
-        kind: The type of its values.
+            Several columns may read one column of the file, such as the parts of a date.
         meaning: What the column says, for people.
         unit: The unit of its values, for people.
         resolution: The smallest difference that the measurement can show, in the column's unit. Two rows that differ
@@ -41,7 +43,6 @@ class Column(Section):
 
     name: str
     source_name: str | None = None
-    kind: ColumnKind = "number"
     meaning: str = ""
     unit: str = ""
     resolution: float | None = Field(default=None, gt=0)
@@ -56,6 +57,15 @@ class Column(Section):
         if value.lower() in RESERVED_COLUMNS:  # Spark and Unity Catalog do not tell capitals apart
             raise ValueError(f"{value!r} is a name that Gauntlet uses itself; rename the column, keep source_name")
         return value
+
+    @model_validator(mode="after")
+    def _date_is_no_feature(self) -> Column:
+        if self.kind == "date" and self.role == "feature":
+            raise ValueError(
+                'a model takes no date; set role = "ignored" for it, and add columns with the same source_name, '
+                'kind = "integer" and a part, such as part = "month"'
+            )
+        return self
 
 
 RESERVED_COLUMNS = frozenset(
@@ -75,6 +85,10 @@ RESERVED_COLUMNS = frozenset(
 )
 
 
+# How the readings of a model's features are called where they are packed with it.
+READINGS_KEY = "gauntlet_readings"
+
+
 class Source(Section):
     """One file or table of the data; sources are appended in the order of the problem file.
 
@@ -83,16 +97,45 @@ class Source(Section):
         file: The file's name (or the Delta table's folder) inside an origin.
         format: How it is stored.
         delimiter: What separates a CSV's columns.
+        encoding: The encoding of a CSV's characters, by a name that Python knows.
+        compression: How a CSV is packed; a ZIP archive holds nothing but the file.
+        sheet: The sheet of a workbook; None takes the first.
+        ignore_unnamed: Whether columns without a name in the header, such as the index that pandas writes, are left
+            out; they are refused otherwise.
         sha256: The expected digest of the file's bytes; None accepts any.
         constants: Columns that the file lacks and that hold one value for all its rows (``is_red = true``).
     """
 
     name: str
     file: str
-    format: Literal["csv", "parquet", "delta"] = "csv"
+    format: Literal["csv", "parquet", "delta", "xlsx"] = "csv"
     delimiter: str = Field(default=",", min_length=1, max_length=1)
+    encoding: str = "utf-8"
+    compression: Literal["none", "gzip", "zip"] = "none"
+    sheet: str | None = None
+    ignore_unnamed: bool = False
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     constants: dict[str, bool | int | float | str] = Field(default_factory=dict)
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        try:
+            codec = codecs.lookup(value)
+            "".encode(codec.name)
+        except LookupError:  # unknown, or no encoding of texts
+            raise ValueError(
+                f"{value!r} is no encoding of texts that Python knows; use utf-8, utf-16, latin-1 or cp1252"
+            ) from None
+        return value
+
+    @model_validator(mode="after")
+    def _keys_of_the_format(self) -> Source:
+        if self.format != "csv" and self.compression != "none":
+            raise ValueError(f'compression is for CSV files; remove it, or set format = "csv" instead of {self.format}')
+        if self.format != "xlsx" and self.sheet is not None:
+            raise ValueError(f'sheet is for workbooks; remove it, or set format = "xlsx" instead of {self.format}')
+        return self
 
 
 class LabelRule(Section):
@@ -373,7 +416,9 @@ def _check_label_value(label: LabelRule, column: Column) -> None:
         raise ValueError(f"label.rule compares the {column.kind} column {column.name!r} with {value!r}; give a number")
     if column.kind == "boolean" and not isinstance(value, bool):
         raise ValueError(f"label.rule compares the boolean column {column.name!r} with {value!r}; give true or false")
-    if column.kind == "text" and label.operator not in ("==", "!="):
-        raise ValueError(f"label.rule: the text column {column.name!r} can be compared with == and != only")
-    if column.kind == "text" and not isinstance(value, str):
-        raise ValueError(f"label.rule compares the text column {column.name!r} with {value!r}; write it in quotes")
+    if column.kind in ("text", "date") and label.operator not in ("==", "!="):
+        raise ValueError(f"label.rule: the {column.kind} column {column.name!r} can be compared with == and != only")
+    if column.kind in ("text", "date") and not isinstance(value, str):
+        raise ValueError(
+            f"label.rule compares the {column.kind} column {column.name!r} with {value!r}; write it in quotes"
+        )

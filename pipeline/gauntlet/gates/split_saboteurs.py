@@ -11,7 +11,8 @@ import pandas as pd
 from gauntlet.core.encoding import learn_encoding
 from gauntlet.core.errors import DataError
 from gauntlet.core.grouping import is_measured, time_ranks
-from gauntlet.core.problem import Column, ColumnKind
+from gauntlet.core.problem import Column
+from gauntlet.core.reading import ColumnKind
 from gauntlet.gates.gate import Saboteur, saboteur
 from gauntlet.gates.split import CHOSEN_WITHOUT_TEST, SPLITS_ALIKE, TIME_ORDER
 from gauntlet.gates.split_leakage import FITTED_ON_TRAIN, NO_IDENTIFIER, NO_TARGET_LEAKAGE

@@ -18,6 +18,8 @@ import numpy as np
 from mlflow.exceptions import MlflowException
 from numpy.typing import NDArray
 
+from gauntlet.core.reading import LARGEST_NUMBER
+
 # What JSON may hold in the place of a number: MLflow casts all of them as numpy does.
 _NUMBERS = frozenset({int, float, bool, type(None)})
 _SPLIT, _RECORDS = {"dataframe_split"}, {"dataframe_records"}
@@ -67,7 +69,9 @@ class QuickAnswers:
         if not rows or not set(map(type, chain.from_iterable(rows))) <= _NUMBERS:
             return None
         try:
-            return np.array(rows, dtype=np.float64).astype(np.float32)
+            matrix = np.array(rows, dtype=np.float64)
+            # A number beyond float32 would be infinity; the long way refuses it.
+            return None if (np.abs(matrix) > LARGEST_NUMBER).any() else matrix.astype(np.float32)
         except Exception:  # the long way fails too, and says of what
             return None
 

@@ -5,13 +5,10 @@ A body has MLflow's form, ``{"error_code": …, "message": …}``.
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-import pandas as pd
 
 if TYPE_CHECKING:
     from mlflow.types import Schema
@@ -63,13 +60,13 @@ def reason_of(message: str) -> str:
     return line if len(line) <= _CHARACTERS else f"{line[:_CHARACTERS]} …"
 
 
-def with_column(reason: str, schema: Schema | None, asked: dict[str, Any] | str) -> str:
+def with_column(reason: str, schema: Schema | None, asked: dict[str, Any]) -> str:
     """Return a reason that names the column at fault, where it does not yet and there is one.
 
     Args:
         reason: The reason.
         schema: What the model takes.
-        asked: The request's JSON, or its CSV.
+        asked: The request's JSON.
     """
     if schema is None or not schema.has_input_names():
         return reason
@@ -83,15 +80,8 @@ def with_column(reason: str, schema: Schema | None, asked: dict[str, Any] | str)
     return reason
 
 
-def _columns(asked: dict[str, Any] | str) -> Iterator[tuple[str, Sequence[Any]]]:
+def _columns(asked: dict[str, Any]) -> Iterator[tuple[str, Sequence[Any]]]:
     """Yield the columns of a request, as far as it can be made out."""
-    if isinstance(asked, str):
-        try:
-            frame = pd.read_csv(io.StringIO(asked), dtype=str, on_bad_lines="skip")
-        except ValueError:  # it is no table at all
-            return
-        yield from ((str(name), list(values)) for name, values in frame.items())
-        return
     found = asked.get("instances", asked.get("inputs"))
     if isinstance(found, Mapping):
         yield from ((name, values if isinstance(values, list) else [values]) for name, values in found.items())

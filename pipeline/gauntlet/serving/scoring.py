@@ -1,7 +1,8 @@
 """This module provides the answer to a request for predictions, in MLflow's scoring protocol.
 
-Whatever the quick way does not take goes through MLflow's own parser and its enforcement of the signature, so that this
-server accepts and refuses what ``mlflow models serve`` does.
+Whatever JSON the quick way does not take goes through MLflow's own parser and its enforcement of the signature, so that
+this server accepts and refuses what ``mlflow models serve`` does. CSV is read as the run reads files. A number that no
+32-bit float holds is refused in any form: the model would see infinity.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import pandas as pd
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc import scoring_server
 from numpy.typing import NDArray
 
+from gauntlet.core.reading import LARGEST_NUMBER, TOO_LARGE
+from gauntlet.serving.csv_requests import CsvRequests
 from gauntlet.serving.quick_answers import QuickAnswers
 from gauntlet.serving.refusals import Refusal, bad_request, reason_of, too_large, with_column
 
@@ -62,11 +67,13 @@ class Scoring:
         model: The model as MLflow loaded it.
         schema: What it takes.
         quick: The quick way; None if there is none.
+        csv: The CSV that it takes; None if it does not name its columns.
     """
 
     model: PyFuncModel
     schema: Schema | None
     quick: QuickAnswers | None
+    csv: CsvRequests | None = None
 
     @classmethod
     def of(cls, model: Any) -> Scoring:
@@ -75,7 +82,8 @@ class Scoring:
         Args:
             model: The model as MLflow loaded it.
         """
-        return cls(model, model.metadata.get_input_schema(), QuickAnswers.of(model))
+        schema = model.metadata.get_input_schema()
+        return cls(model, schema, QuickAnswers.of(model), CsvRequests.of(model.metadata.metadata, schema))
 
     def quick_reply(self, body: bytes, content_type: str | None, *, maximum_rows: int) -> Reply | None:
         """Return the answer to a request that can go the quick way; None for every other.
@@ -147,10 +155,13 @@ class Scoring:
         if content_type is None:
             raise Refusal(415, "BAD_REQUEST", f"the request has no Content-Type; send {JSON} or {CSV}")
         media_type = content_type.partition(";")[0].strip()
-        if media_type != JSON:
-            text = body.decode("utf-8", errors="replace") if media_type == CSV else ""
-            return self._through_mlflow(body, content_type, asked=text, maximum_rows=maximum_rows)
-        document = _parsed(body)
+        if media_type == CSV and self.csv is not None:
+            document = self.csv.document(body, content_type)
+            content_type = JSON
+        elif media_type == JSON:
+            document = _parsed(body)
+        else:
+            return self._through_mlflow(body, content_type, asked={}, maximum_rows=maximum_rows)
         found = self._quickly(document, maximum_rows) if content_type in _PLAIN_JSON else None
         return found or self._through_mlflow(document, content_type, asked=document, maximum_rows=maximum_rows)
 
@@ -162,7 +173,7 @@ class Scoring:
         return None if found is None else _quick_answer(found)
 
     def _through_mlflow(
-        self, data: bytes | dict[str, Any], content_type: str, *, asked: dict[str, Any] | str, maximum_rows: int
+        self, data: bytes | dict[str, Any], content_type: str, *, asked: dict[str, Any], maximum_rows: int
     ) -> Reply:
         model = _CountingModel(self.model, maximum_rows)
         try:
@@ -177,7 +188,7 @@ class Scoring:
             raise Refusal(done.status, "BAD_REQUEST", done.response)
         return Reply(done.response.encode(), model.rows, "mlflow", done.status, done.mimetype)
 
-    def _refusal(self, error: MlflowException, asked: dict[str, Any] | str) -> Refusal:
+    def _refusal(self, error: MlflowException, asked: dict[str, Any]) -> Refusal:
         reason = with_column(reason_of(error.message), self.schema, asked)
         answer: Any = error
         return Refusal(answer.get_http_status_code(), str(answer.error_code), reason)
@@ -201,7 +212,19 @@ class _CountingModel:
         self.rows = _length(data)
         if self.rows > self._maximum:
             raise _TooManyRows("too many rows")
+        _require_small_numbers(data)
         return self._model.predict(data, params=params)
+
+
+def _require_small_numbers(data: Any) -> None:
+    """Make sure that a table or a set of arrays holds no number that a 32-bit float does not."""
+    columns = data.items() if isinstance(data, dict | pd.DataFrame) else ()
+    for name, values in columns:
+        numbers = np.asarray(values)
+        if numbers.dtype.kind == "f" and bool((np.abs(numbers) > LARGEST_NUMBER).any()):
+            place = int(np.argmax(np.abs(np.nan_to_num(numbers)) > LARGEST_NUMBER))
+            fault = f"column {str(name)!r}, row {place}: {TOO_LARGE.removeprefix('is ')}"
+            raise MlflowException(fault, error_code=INVALID_PARAMETER_VALUE)
 
 
 def _parsed(body: bytes) -> dict[str, Any]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812 - pyspark's own convention
 
 from gauntlet.adapters.jars import cache_folder
+from gauntlet.adapters.origin_files import checked_files
 from gauntlet.adapters.origins import Fetched, fetch
-from gauntlet.adapters.source_frames import source_texts
+from gauntlet.adapters.source_frames import SourceFiles, source_texts
 from gauntlet.adapters.spark import NEEDED_LATER, importing_meanwhile
 from gauntlet.adapters.typed_rows import content_digest, label_expression, typed_from_columns, typed_rows
 from gauntlet.core.errors import DataError
@@ -56,8 +60,8 @@ def ingest(context: StageContext, *, fetched: Fetched | None = None) -> IngestRe
 
     Raises:
         SourceError: If no origin gives the data.
-        DataError: If the files are not what the problem says, more rows are bad than it allows, or nothing can be
-            learnt from the good ones.
+        DataError: If the files are not what the problem says or changed while they were read, more rows are bad than
+            it allows, or nothing can be learnt from the good ones.
     """
     if fetched is None:
         fetched = fetch(
@@ -67,14 +71,17 @@ def ingest(context: StageContext, *, fetched: Fetched | None = None) -> IngestRe
             synthetic_allowed=context.synthetic_allowed,
             spark=context.target.spark,
         )
-    rows = _typed(context, fetched)
-    with importing_meanwhile(NEEDED_LATER):
+    with _folder_for_copies(context.folder) as copies, importing_meanwhile(NEEDED_LATER):
+        rows = _typed(context, fetched, copies)
+        _require_unchanged(fetched, context.problem)
         counts = _count(rows, context.problem)
         _require_few_bad(rows, counts, context.problem)
         _require_learnable(counts, context.problem)
         placed = _placed(rows, counts)
         quarantine = _write_quarantine(context, placed) if counts.bad else None
         raw = _write_raw(context, placed, synthetic=fetched.source.synthetic)
+    if any(source.format == "delta" for source in context.problem.sources):  # read by Spark only while it was written
+        _require_unchanged(fetched, context.problem)
     if raw.rows != counts.rows:
         raise DataError(f"raw: {raw.rows} rows were written for {counts.rows} good ones; the data changed while read")
     with ThreadPoolExecutor(1, thread_name_prefix="ingest") as pool:
@@ -92,11 +99,40 @@ def ingest(context: StageContext, *, fetched: Fetched | None = None) -> IngestRe
     )
 
 
-def _typed(context: StageContext, fetched: Fetched) -> DataFrame:
+@contextmanager
+def _folder_for_copies(folder: Path) -> Iterator[Path]:
+    """Give an empty folder; what a killed run left in it goes first."""
+    copies = folder / "sources"
+    shutil.rmtree(copies, ignore_errors=True)
+    copies.mkdir(parents=True)
+    try:
+        yield copies
+    finally:
+        shutil.rmtree(copies, ignore_errors=True)
+
+
+def _require_unchanged(fetched: Fetched, problem: Problem) -> None:
+    """Make sure that the files still have the digests that the run's evidence will name.
+
+    Raises:
+        DataError: If one has changed since it was digested.
+    """
+    if not fetched.files:
+        return
+    now = checked_files(fetched.files, tuple(source.model_copy(update={"sha256": None}) for source in problem.sources))
+    for name, digest in fetched.source.files.items():
+        if now[name] != digest:
+            raise DataError(
+                f"{fetched.files[name]}: changed while it was read (SHA-256 {digest[:12]}… before, {now[name][:12]}… "
+                "after); run again when nothing writes to it any more"
+            )
+
+
+def _typed(context: StageContext, fetched: Fetched, copies: Path) -> DataFrame:
     problem, spark = context.problem, context.target.spark()
     if not fetched.source.synthetic:
-        texts = source_texts(spark, problem=problem, files=fetched.files, staged=context.target.tables.staged)
-        return typed_rows(texts, problem=problem)
+        files = SourceFiles(fetched.files, copies, context.target.tables.staged)
+        return typed_rows(source_texts(spark, problem=problem, files=files), problem=problem)
     from gauntlet.adapters.synthetic import synthetic_rows  # noqa: PLC0415 - its numbers are read when they are needed
 
     wanted = next(origin.rows for origin in problem.origins if isinstance(origin, SyntheticOrigin))
