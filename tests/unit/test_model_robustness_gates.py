@@ -210,12 +210,13 @@ def test_turned_decisions_fail_only_with_their_whole_interval(sound, flips, stat
     asked = []
 
     def turning(_, given):
-        asked.append(None)
+        asked.append(given)
+        clean = asked[0]
         if len(asked) == 1:
-            return given
-        turned = np.arange(len(given)) < flips
+            return clean
+        turned = np.arange(len(clean)) < flips
         # Just across the threshold: decisions turn, and the order of the rows hardly does.
-        return np.where(turned, np.where(given >= threshold, threshold - 1e-9, threshold + 1e-9), given)
+        return np.where(turned, np.where(clean >= threshold, threshold - 1e-9, threshold + 1e-9), clean)
 
     problem = load_problem(overrides={"gates.model.maximum_noise_loss": 1.0})
     verdict = stable_under_noise(answering(candidate.changed(problem=problem), turning))
@@ -225,9 +226,9 @@ def test_turned_decisions_fail_only_with_their_whole_interval(sound, flips, stat
     )
 
 
-# The loss is about 0.06 with a standard error of 0.01 on all rows, and about 0.02 on a tenth of them.
+# The noise costs 0.05 of the AUC on all test rows and on a quarter of them, there with twice the standard error.
 @pytest.mark.parametrize(
-    ("share", "allowed", "status"), [(1, 0.2, Status.PASS), (1, 0.01, Status.FAIL), (10, 0.01, Status.WARN)]
+    ("share", "allowed", "status"), [(1, 0.3, Status.PASS), (1, 0.01, Status.FAIL), (4, 0.01, Status.WARN)]
 )
 def test_what_noise_costs_fails_only_where_it_is_shown_to_cost_something(sound, share, allowed, status):
     bounds = {"gates.model.maximum_flips": 1.0, "gates.model.maximum_noise_loss": allowed}
