@@ -109,7 +109,11 @@ TABLES: tuple[PackageTable, ...] = (
     _r("mlmRev/Contraception", "use", 1934, "districts as whole numbers, one row a woman", positive="Y"),
     _r("mlmRev/guPrenat", "prenat", 2449, "texts with many missing, three identifiers", positive="Modern"),
     _r("Ecdat/Train", "choice", 2929, "repeated choices of 235 people", positive="choice1"),
-    _r("Ecdat/HHSCyberSecurityBreaches", "Business.Associate.Present", 1151, "free text, dates", positive="True"),
+    _r(
+        *("Ecdat/HHSCyberSecurityBreaches", "Business.Associate.Present", 1151, "free text, dates"),
+        positive="True",
+        leaks=("Covered.Entity.Type",),  # found later, by the AUC of 1.000 of a plain model
+    ),
     _r("MatchIt/lalonde", "treat", 614, "row names that begin with the class, rows in its order"),
     _r("psych/bfi", "gender", 2800, "answers from 1 to 6, some missing, labels 1 and 2"),
     _r("palmerpenguins/penguins_raw", "Sex", 344, "free text, dates, 11 labels missing", positive="MALE"),
