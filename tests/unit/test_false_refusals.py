@@ -17,7 +17,13 @@ from tests.benchmarks.simulated_tables import BAYES_AUC, FAMILIES, LABEL, SITE, 
 pytestmark = pytest.mark.unit
 
 # Enough for a sound model; the benchmark itself takes the drafted forests.
-SMALL = {"sweep.trials": 3, "baseline.reference_trees": 40}
+SMALL = {
+    "sweep.trials": 3,
+    "sweep.early_stopping_rounds": 15,
+    "baseline.reference_trees": 40,
+    "gates.model.shuffles": 2,
+    "gates.reproducibility.seeds": 1,
+}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
