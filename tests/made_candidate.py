@@ -33,14 +33,14 @@ VERSION = ModelVersion(name="gauntlet.wine_quality.wine_classifier", version=4, 
 def made_frame(problem: Problem, *, rows: int = ROWS, seed: int = 17) -> pd.DataFrame:
     """Return rows with honest splits; four features tell something about the label, and none tells all."""
     generator = np.random.default_rng(seed)
-    frame = pd.DataFrame({"row_id": [f"row{number:05d}" for number in range(rows)]})
+    frame = pd.DataFrame({"row_id": [f"row{number:05d}" for number in range(rows)], "source_row": np.arange(rows)})
     for column in problem.features:
         if column.kind == "boolean":
             frame[column.name] = (generator.random(rows) < 0.25).astype(float)
         else:
             step = column.resolution or 1.0
             frame[column.name] = np.round(generator.normal(40, 12, rows)) * step
-    standard = {name: (frame[name] - frame[name].mean()) / frame[name].std() for name in frame.columns[1:]}
+    standard = {name: (frame[name] - frame[name].mean()) / frame[name].std() for name in frame.columns[2:]}
     pull = 1.2 * standard["alcohol"] - 0.9 * standard["density"] + 0.6 * standard["pH"] + 0.4 * standard["sulphates"]
     frame["label"] = (generator.random(rows) < 1 / (1 + np.exp(1.6 - pull))).astype(np.int8)
     features = frame[[column.name for column in problem.features]]

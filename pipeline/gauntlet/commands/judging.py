@@ -65,7 +65,7 @@ def explain_gate(options: RoadOptions, terminal: Terminal, *, name: str) -> int:
     for key, value in said["bounds"].items():
         terminal.say(f"bound: {escape(key)} = {escape(str(value))} (in the problem file)")
     if gate.advisory and not problem.gates.strict:
-        terminal.say(f"It never FAILs, it only warns ({escape(gate.advisory)}).")
+        terminal.say(f"It only warns of {escape(gate.advisory)}.")
     terminal.say(_STRICT[problem.gates.strict])
     if gate.slow:
         terminal.say("It fits models again, and is one of the slow gates.")

@@ -44,7 +44,7 @@ class SplitRules(Section):
     Attributes:
         maximum_feature_auc: One feature alone that orders the rows better than this gives the label away.
         maximum_tree_auc: So does a small tree on a few features.
-        maximum_distinct_share: A text or whole-number feature with more distinct values a row is an identifier.
+        maximum_distinct_share: A text with more distinct values for each row is an identifier, or free text.
         relative_tolerance: How near, relative to the value, numbers count as equal where a column has no resolution.
         maximum_compared_pairs: Where near repeats could only be found by comparing more pairs, nothing is said.
         maximum_psi: The population stability index from which two splits count as unlike, if the test agrees.

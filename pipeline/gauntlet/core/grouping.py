@@ -76,6 +76,22 @@ def columns_of_split(problem: Problem) -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys(named) if name not in features)
 
 
+def source_order(rows: pd.DataFrame, problem: Problem) -> NDArray[np.int64]:
+    """Return each row's place in the order of the sources and of the rows in them.
+
+    Args:
+        rows: ``row_id``, ``source`` and ``source_row``, one row a row.
+        problem: The problem, for the order of its sources.
+    """
+    sources = {source.name: index for index, source in enumerate(problem.sources)}
+    # A generated row's source is named like the file it stands in for, so one order serves all origins.
+    index = rows["source"].map(sources).fillna(len(sources)).astype(int)
+    order = np.lexsort((rows["row_id"].astype(str), rows["source_row"], index))
+    places = np.empty(len(rows), dtype=np.int64)
+    places[order] = np.arange(len(rows))
+    return places
+
+
 def group_rows(
     features: pd.DataFrame,
     *,

@@ -39,6 +39,7 @@ class Column(Reading):
             by no more than this in every feature are near repeats.
         nullable: Whether values may be missing.
         role: A feature, or a column that is kept in the tables but never given to a model.
+        known_before: Its value is known before the label is, so it cannot leak it; the leak check leaves it out.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Column(Reading):
     resolution: float | None = Field(default=None, gt=0)
     nullable: bool = False
     role: Literal["feature", "ignored"] = "feature"
+    known_before: bool = False
 
     @field_validator("name")
     @classmethod
@@ -220,6 +222,9 @@ class SplitRule(Section):
     comparison only and is never promoted.
 
     Attributes:
+        near_repeats: Whether near repeats stay in one split as exact ones do.
+        repeats: Whether rows with equal features are copies, which stay in one split, or coincide by chance because the
+            columns are coarse. Under ``by chance`` rows are divided freely, and the gates test the claim.
         groups: Columns whose equal values stay in one split (a customer, a patient).
         time: A column of times; no training row is later than a group (by its latest row) of a later split.
     """
@@ -227,6 +232,7 @@ class SplitRule(Section):
     protocol: Protocol = "honest"
     fractions: Fractions = Fractions()
     near_repeats: bool = True
+    repeats: Literal["together", "by chance"] = "together"
     groups: tuple[str, ...] = ()
     time: str | None = None
     notebook: NotebookSplit = NotebookSplit()

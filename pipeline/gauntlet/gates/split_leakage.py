@@ -6,122 +6,135 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gauntlet.core.encoding import Encoding, encode, learn_encoding
-from gauntlet.core.problem import Column
+from gauntlet.core.encoding import Encoding, learn_encoding
+from gauntlet.core.leakage import probe_leaks, probed_columns
+from gauntlet.core.statistics.delong import AucEstimate, auc_estimate
+from gauntlet.core.unfit_columns import UnfitColumn, find_unfitness
 from gauntlet.core.verdict import Status, Verdict
 from gauntlet.gates.gate import gate
-from gauntlet.gates.split_rows import judged_rows, no_rows_but
+from gauntlet.gates.split_rows import judged_rows, listed, no_rows_but
 from gauntlet.stages.candidate import Candidate
-from gauntlet.stages.training_rows import Rows
 
 NO_TARGET_LEAKAGE = "split::no_target_leakage"
 NO_IDENTIFIER = "split::no_identifier_feature"
 FITTED_ON_TRAIN = "split::preprocessing_fitted_on_train"
 
-_TREE_DEPTH = 3
+# An identifier predicts if its AUC lies above this with the interval of this one-sided level.
+_IDENTIFIER_AUC = 0.55
+_IDENTIFIER_LEVEL = 0.01
+_LEAST_CLASS_ROWS = 2
 
 
 @gate(
     NO_TARGET_LEAKAGE,
     bounds=("gates.split.maximum_feature_auc", "gates.split.maximum_tree_auc"),
     needs=("splits",),
-    remedy="Find out how the named feature comes to know the label; if it is known only afterwards, give it "
-    'role = "ignored". If it truly is that good, you need no model.',
+    remedy="Find out how the named columns come to know the label. If they are known only after it, give them "
+    'role = "ignored"; if their values are known before the label is, say so with known_before = true on the column.',
 )
 def no_target_leakage(candidate: Candidate) -> Verdict:
     """Guard that no feature gives the label away: alone, or a few together.
 
     Alone: the area under the ROC curve of ordering the training rows by a feature, in either direction and with missing
-    values at either end; a text is ordered by its share of positives among training rows, and judged on the rows that
-    models are chosen on. Together: a tree of depth 3, which reads at most seven features, fitted on training rows and
-    judged on the rows that models are chosen on; it finds labels hidden in ranges, too.
+    values at either end, together with the share of the label that a rising curve of it explains; a text is ordered by
+    its share of positives among training rows, and judged on the rows that models are chosen on. Together: a tree of
+    depth 3, which finds labels hidden in ranges, and a line through all features (least squares), which finds a label
+    that is split over two columns; both are fitted on training rows and judged on the rows that models are chosen on.
+    A column with ``known_before = true`` is left out.
     """
     judged_rows(candidate)
-    rules = candidate.problem.gates.split
+    rules, columns = candidate.problem.gates.split, probed_columns(candidate.problem.features)
     train, later = candidate.splits.rows("train"), candidate.splits.rows(candidate.splits.selection)
-    alone = {column.name: _auc_alone(column, train, later) for column in candidate.problem.features}
-    best = max(alone, key=alone.__getitem__)
-    rows = len(train.label)
-    if alone[best] > rules.maximum_feature_auc:
-        giving = [name for name, auc in alone.items() if auc > rules.maximum_feature_auc]
-        like = ": it is as good as a copy of the label" if alone[best] == 1 else ""
-        sentence = f"{', '.join(giving)} alone orders the rows with an AUC of {alone[best]:.4f}{like}"
-        bound = rules.maximum_feature_auc
-        return Verdict(NO_TARGET_LEAKAGE, Status.FAIL, sentence, alone[best], bound, rows)
-    seed = candidate.seeds.integer(NO_TARGET_LEAKAGE)
-    tree, used = _tree_auc(train, later, candidate.problem.features, seed=seed)
-    if tree > rules.maximum_tree_auc:
-        sentence = f"a tree of depth {_TREE_DEPTH} on {', '.join(used)} orders unseen rows with an AUC of {tree:.4f}"
-        return Verdict(NO_TARGET_LEAKAGE, Status.FAIL, sentence, tree, rules.maximum_tree_auc, rows)
-    sentence = f"the best feature alone, {best}, has an AUC of {alone[best]:.4f}, and a small tree has {tree:.4f}"
-    return Verdict(NO_TARGET_LEAKAGE, Status.PASS, sentence, alone[best], rules.maximum_feature_auc, rows)
-
-
-def _auc_alone(column: Column, train: Rows, later: Rows) -> float:
-    values = train.features[column.name]
-    if column.kind != "text":
-        ordered = pd.to_numeric(values)
-        return max(_auc(ordered.rank(na_option=end), train.label) for end in ("top", "bottom"))
-    label = pd.Series(train.label, dtype="float64")
-    shares = label.groupby(values.fillna("")).mean()
-    seen = later.features[column.name].fillna("").map(shares).astype("float64")
-    return _auc(seen.fillna(label.mean()).rank(), later.label)
-
-
-def _auc(ranks: pd.Series, label: NDArray[np.int8]) -> float:
-    """Return the area under the ROC curve in the better direction, from mid-ranks (Mann and Whitney's statistic)."""
-    positives, negatives = int((label == 1).sum()), int((label == 0).sum())
-    above = float(ranks.to_numpy()[label == 1].sum()) - positives * (positives + 1) / 2
-    auc = above / (positives * negatives)
-    return max(auc, 1 - auc)
-
-
-def _tree_auc(train: Rows, later: Rows, columns: tuple[Column, ...], *, seed: int) -> tuple[float, list[str]]:
-    from sklearn.tree import DecisionTreeClassifier  # noqa: PLC0415 - takes a while to import
-
-    encoding = learn_encoding(train.features, columns)
-    tree = DecisionTreeClassifier(max_depth=_TREE_DEPTH, random_state=seed)
-    tree.fit(encode(train.features, encoding), train.label)
-    probability = pd.Series(tree.predict_proba(encode(later.features, encoding))[:, 1])
-    used = sorted({place for place in tree.tree_.feature if place >= 0})
-    names = dict.fromkeys(encoding.source_of(encoding.matrix_columns[place]) for place in used)
-    return _auc(probability.rank(), later.label), list(names)
+    rows, bound = len(train.label), rules.maximum_feature_auc
+    if not columns:
+        sentence = "known_before is true for every feature, so none is probed"
+        return Verdict(NO_TARGET_LEAKAGE, Status.PASS, sentence, 0.0, bound, rows)
+    probes = probe_leaks(train, later, columns=columns, seed=candidate.seeds.integer(NO_TARGET_LEAKAGE))
+    leak = probes.leak(rules)
+    if leak is not None:
+        return Verdict(NO_TARGET_LEAKAGE, Status.FAIL, leak.sentence, leak.auc, leak.bound, rows)
+    best = max(probes.alone, key=lambda name: probes.alone[name].auc)
+    auc = probes.alone[best].auc
+    sentence = (
+        f"the best feature alone, {best}, has an AUC of {auc:.4f}, a small tree has {probes.tree:.4f}, and a line "
+        f"through all has {probes.line:.4f} and explains {max(0.0, probes.explained):.0%} of the label"
+    )
+    return Verdict(NO_TARGET_LEAKAGE, Status.PASS, sentence, auc, bound, rows)
 
 
 @gate(
     NO_IDENTIFIER,
     bounds=("gates.split.maximum_distinct_share",),
     needs=("splits",),
+    advisory="an identifier, or free text, that predicts nothing",
     remedy='Give an identifier role = "ignored". If its whole numbers are a measurement, give the column a resolution.',
 )
 def no_identifier_feature(candidate: Candidate) -> Verdict:
     """Guard that no feature names the row instead of telling something about it.
 
-    A text, or a column of whole numbers without a ``resolution``, with nearly as many distinct values as there are rows
-    is an identifier: a model can only learn it by heart. A column with a resolution is a measurement.
+    An identifier is a column of whole numbers (without a ``resolution``) that repeat less than chance would or stand in
+    the order of the file, a number with equal steps in that order, or a text that nearly never repeats. One that
+    predicts is FAIL: then the order of the rows gives the label away. That is so if the column's order, in the
+    direction of the training rows, has an AUC above 0.55 on the rows that models are chosen on with its whole interval
+    (one-sided 1 %, divided by the number of identifiers). One that predicts nothing is WARN: a model can only learn it
+    by heart.
     """
-    frame, bound = judged_rows(candidate), candidate.problem.gates.split.maximum_distinct_share
-    names = [column.name for column in candidate.problem.features if _may_identify(column, frame[column.name])]
-    shares = {name: frame[name].nunique() / len(frame) for name in names}
-    if not shares:
-        sentence = (
-            f"none of the {len(candidate.splits.features)} features is a text or a whole number without resolution"
+    frame = judged_rows(candidate)
+    found = _unfit_columns(candidate, frame)
+    if not found:
+        sentence = f"none of the {len(candidate.splits.features)} features names the row"
+        return Verdict(NO_IDENTIFIER, Status.PASS, sentence, 0.0, 0.0, len(frame))
+    said = listed([f"{name} ({unfit.reason}: {unfit.sentence})" for name, unfit in found.items()])
+    confidence = 1 - 2 * _IDENTIFIER_LEVEL / len(found)
+    estimates = {name: _order_estimate(candidate, name) for name in found}
+    lows = {name: estimate.interval(confidence)[0] for name, estimate in estimates.items() if estimate is not None}
+    predicting = [name for name, low in lows.items() if low > _IDENTIFIER_AUC]
+    if not predicting:
+        sentence = f"{said}: a model can only learn this by heart"
+        return Verdict(NO_IDENTIFIER, Status.WARN, sentence, float(len(found)), 0.0, len(frame))
+    worst = max(predicting, key=lows.__getitem__)
+    estimate = estimates[worst]
+    auc = None if estimate is None else estimate.auc
+    sentence = (
+        f"{', '.join(predicting)} names the row and predicts the label (AUC {auc:.3f}, at least {lows[worst]:.3f}), so "
+        f"the order of the rows gives it away; {said}"
+    )
+    return Verdict(NO_IDENTIFIER, Status.FAIL, sentence, auc, _IDENTIFIER_AUC, len(frame))
+
+
+def _unfit_columns(candidate: Candidate, frame: pd.DataFrame) -> dict[str, UnfitColumn]:
+    order = frame["source_row"].to_numpy(dtype=np.int64) if "source_row" in frame.columns else None
+    share = candidate.problem.gates.split.maximum_distinct_share
+    found = {
+        column.name: find_unfitness(
+            frame[column.name],
+            kind=column.kind,
+            measured=column.resolution is not None,
+            order=order,
+            maximum_distinct_share=share,
         )
-        return Verdict(NO_IDENTIFIER, Status.PASS, sentence, 0.0, bound, len(frame))
-    worst = max(shares, key=shares.__getitem__)
-    said = f"{worst} has {frame[worst].nunique()} distinct values in {len(frame)} rows"
-    if shares[worst] <= bound:
-        return Verdict(NO_IDENTIFIER, Status.PASS, f"the most of all: {said}", shares[worst], bound, len(frame))
-    named = [name for name, share in shares.items() if share > bound]
-    sentence = f"{', '.join(named)} may be an identifier: {said}, such as {frame[worst].dropna().iloc[0]}"
-    return Verdict(NO_IDENTIFIER, Status.FAIL, sentence, shares[worst], bound, len(frame))
+        for column in candidate.problem.features
+    }
+    return {name: unfit for name, unfit in found.items() if unfit is not None and unfit.reason != "constant"}
 
 
-def _may_identify(column: Column, values: pd.Series) -> bool:
-    if column.kind in ("text", "boolean") or column.resolution is not None:
-        return column.kind == "text"
-    present = pd.to_numeric(values).dropna()
-    return bool((present == np.floor(present)).all())
+def _order_estimate(candidate: Candidate, name: str) -> AucEstimate | None:
+    """Return the AUC of a column's order on the selection rows; None where a class has fewer than two values there.
+
+    The direction is that of the training rows, so that it is not chosen by the rows that judge.
+    """
+    ranks: dict[str, pd.Series] = {}
+    labels: dict[str, NDArray[np.int8]] = {}
+    for split in ("train", candidate.splits.selection):
+        rows = candidate.splits.frame[candidate.splits.frame["split"] == split]
+        present = rows[rows[name].notna()]
+        ranks[split] = present[name].rank()
+        labels[split] = present["label"].to_numpy(dtype=np.int8)
+        if np.bincount(labels[split], minlength=2).min() < _LEAST_CLASS_ROWS:
+            return None
+    known = auc_estimate(ranks["train"], labels["train"])
+    later = ranks[candidate.splits.selection]
+    return auc_estimate(later if known.auc >= 0.5 else -later, labels[candidate.splits.selection])
 
 
 @gate(

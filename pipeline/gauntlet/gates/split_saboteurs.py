@@ -91,6 +91,24 @@ def label_hidden_in_a_range(candidate: Candidate) -> Candidate:
     return _with_feature(candidate, "dosage", "number", np.where(label == 1, 1.0, others))
 
 
+@saboteur(NO_TARGET_LEAKAGE)
+def label_split_over_two_features(candidate: Candidate) -> Candidate:
+    """Add a feature of noise, and one of the same noise plus half the label: neither tells anything alone."""
+    label = candidate.splits.frame["label"].to_numpy(dtype=np.float64)
+    noise = candidate.seeds.generator("sabotage", "noise").normal(size=len(label))
+    changed = _with_feature(candidate, "reading", "number", noise)
+    return _with_feature(changed, "second_reading", "number", noise + label / 2)
+
+
+@saboteur(NO_IDENTIFIER)
+def identifier_in_the_order_of_the_label(candidate: Candidate) -> Candidate:
+    """Number the rows, the positive ones last, and give the number as a feature; every third row stands anywhere."""
+    label = candidate.splits.frame["label"].to_numpy(dtype=np.float64)
+    draw = candidate.seeds.generator("sabotage", "order").random(len(label))
+    place = np.where(np.arange(len(label)) % 3 == 0, 2 * draw, label + draw)
+    return _with_feature(candidate, "record_number", "integer", place.argsort().argsort().astype(np.float64))
+
+
 @saboteur(NO_IDENTIFIER)
 def identifier_as_feature(candidate: Candidate) -> Candidate:
     """Add the number of the row as a feature."""
@@ -168,6 +186,8 @@ SABOTEURS: tuple[Saboteur, ...] = (
     future_rows_in_train,
     label_copied_into_a_feature,
     label_hidden_in_a_range,
+    label_split_over_two_features,
+    identifier_in_the_order_of_the_label,
     identifier_as_feature,
     text_identifier_as_feature,
     encoding_learnt_on_all_rows,

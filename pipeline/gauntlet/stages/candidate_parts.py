@@ -19,7 +19,7 @@ from gauntlet.adapters.checked_tables import CheckedTable, SparkTable
 from gauntlet.adapters.model_files import load_fitted, model_digest
 from gauntlet.adapters.suite_files import Suite
 from gauntlet.core.errors import InputError
-from gauntlet.core.grouping import columns_of_split
+from gauntlet.core.grouping import columns_of_split, source_order
 from gauntlet.core.problem import Problem
 from gauntlet.core.results import (
     BaselineResult,
@@ -145,8 +145,10 @@ def _splits(context: StageContext, split: SplitResult) -> Splits:
     def spark_rows() -> DataFrame:
         return context.target.tables.read(split.table).select(*kept)
 
-    frame: pd.DataFrame = spark_rows().toPandas()
-    frame = frame.sort_values("row_order", kind="stable", ignore_index=True).drop(columns="row_order")
+    table = context.target.tables.read(split.table)
+    frame: pd.DataFrame = table.select(*kept, "source", "source_row").toPandas()
+    frame["source_row"] = source_order(frame, problem)
+    frame = frame.sort_values("row_order", kind="stable", ignore_index=True).drop(columns=["row_order", "source"])
     return Splits(frame, features, split.protocol, split.selection, spark_rows)
 
 

@@ -13,6 +13,7 @@ from gauntlet.core.grouping import (
     Grouping,
     columns_of_split,
     group_rows,
+    source_order,
     split_by_time,
     split_groups,
     time_ranks,
@@ -90,10 +91,7 @@ def _collect(context: StageContext, ingest: IngestResult) -> pd.DataFrame:
     kept = ["row_id", "source", "source_row", "label", *features, *columns_of_split(context.problem)]
     frame = context.target.tables.read(ingest.curated).select(*kept)
     rows: pd.DataFrame = frame.toPandas()
-    sources = {source.name: index for index, source in enumerate(context.problem.sources)}
-    # A generated row's source is named like the file it stands in for, so one order serves all origins.
-    rows["source_index"] = rows["source"].map(sources).fillna(len(sources)).astype(int)
-    return rows.sort_values(["source_index", "source_row", "row_id"], kind="stable", ignore_index=True)
+    return rows.iloc[np.argsort(source_order(rows, context.problem))].reset_index(drop=True)
 
 
 def _honest_split(rows: pd.DataFrame, grouping: Grouping, context: StageContext) -> NDArray[np.str_]:

@@ -101,6 +101,7 @@ def _splits(pipeline: Pipeline, problem: Problem, frame: pd.DataFrame) -> Splits
         else:
             rows[column.name] = pd.to_numeric(rows[column.name]).astype(float)
     rows.insert(0, "row_id", [f"row{number:08d}" for number in range(len(rows))])
+    rows["source_row"] = np.arange(len(rows))
     rows["label"] = labelled(pipeline, frame)
     grouping = _grouping(rows, problem)
     rows["group_id"] = rows["row_id"].groupby(grouping.group).transform("min")
