@@ -335,7 +335,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "refitted": "" if outcome.plain_auc_refitted is None else outcome.plain_auc_refitted,
         "warn": len(outcome.warnings),
         "note": len(outcome.notes),
-        "seconds": outcome.seconds,
+        "seconds": round(outcome.seconds),
         "ended": _ending(outcome),
     }
 
@@ -352,7 +352,8 @@ def _explained(outcomes: Sequence[Outcome]) -> Iterator[dict[str, Any]]:
     """Yield every refusal, error and leak that was left, with its reason."""
     for outcome in outcomes:
         if outcome.error:
-            yield {"table": outcome.table, "gate": "init" if outcome.init else "run", "why": outcome.error}
+            why = " ".join(outcome.error.split())  # one line, as the other reasons are
+            yield {"table": outcome.table, "gate": "init" if outcome.init else "run", "why": why}
         yield from ({"table": outcome.table, "gate": r.gate, "why": r.sentence} for r in outcome.refusals)
         for leak in outcome.leaks_left:
             yield {"table": outcome.table, "gate": "init", "why": f"{leak} gives the label away and is a feature"}
