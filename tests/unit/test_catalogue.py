@@ -73,7 +73,7 @@ def test_the_command_lists_and_explains_them(capsys):
     changed = ("--set", "gates.model.minimum_auc=0.7")
     code, said = _said(capsys, "gates", "explain", "model::auc_at_least_minimum", *changed)
     assert code == ExitCode.DONE
-    assert said["bounds"] == {"gates.model.minimum_auc": 0.7}
+    assert said["bounds"] == {"gates.model.minimum_auc": 0.7, "gates.model.level": 0.01}
     assert said["saboteurs"]
 
 
