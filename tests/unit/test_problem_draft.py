@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from gauntlet.adapters import drafted_files
 from gauntlet.adapters.problem_draft import Draft, draft_problem
 from gauntlet.adapters.suite_draft import SUITE_TABLES
 from gauntlet.adapters.suite_files import find_suite, load_suite
-from gauntlet.adapters.table_sketch import plain_names, sketch_table
+from gauntlet.adapters.table_sketch import plain_names, read_columns, sketch_table
 from gauntlet.core.errors import GauntletError, InputError
 from gauntlet.core.origins import FolderOrigin
 from gauntlet.core.problem import Problem
@@ -197,7 +198,7 @@ def test_decimal_commas_do_not_pass_for_delimiters(tmp_path: Path) -> None:
     rows = "".join(f"{i},5;{i % 7},25;{'yes' if i % 3 else 'no'}\n" for i in range(30))
     sketch = sketch_table(write(tmp_path / "t.csv", "a;b;target\n" + rows))
     assert sketch.delimiter == ";"
-    assert [column.kind for column in sketch.columns] == ["number", "number", "boolean"]
+    assert [column.kind for column in sketch.columns] == ["number", "number", "text"]
     assert sketch.column("a").values[1] == 1.5
 
 
@@ -447,6 +448,67 @@ def test_says_which_value_makes_a_column_text(tmp_path: Path) -> None:
     rows = "".join(f"{'a few' if i == 7 else i / 2},{i % 2}\n" for i in range(50))
     sketch = sketch_table(write(tmp_path / "t.csv", "x,target\n" + rows))
     assert "'a few'" in sketch.column("x").remark
+
+
+ODD_FILES: tuple[tuple[str, bytes, dict[str, Any]], ...] = (
+    ("_a: [1]%.csv", b",x,target\n0,1,a\n1,2,b\n", {"ignore_unnamed": True}),
+    ("latin.csv", "größe,target\n1,a\n2,ü\n".encode("latin-1"), {"encoding": "latin-1"}),
+    ("windows.csv", "x,target\n1,“a”\n2,b\n".encode("cp1252"), {"encoding": "cp1252"}),
+    ("wide.csv", "x,target\n1,ä\n2,b\n".encode("utf-16"), {"encoding": "utf-16"}),
+    ("wide2.csv", "x,target\n1,a\n2,b\n".encode("utf-16-be"), {"encoding": "utf-16-be"}),
+    (".x.csv.gz", gzip.compress(b"x;target\n1;a\n2;b\n"), {"compression": "gzip", "delimiter": ";"}),
+    ("names.csv", b"X,x,a b,a_b,_metadata,target\n1,2,3,4,5,a\n2,3,4,5,6,b\n", {}),
+    ("breaks.csv", b'"x\ny",target\n"1","a\nb"\n2,"c\nd"\n', {}),
+    ("long.csv", f"{'x' * 3000},target\n1,{'a' * 200_000}\n2,b\n".encode(), {}),
+)
+
+
+@pytest.mark.parametrize(("name", "content", "keys"), ODD_FILES, ids=[name for name, _, _ in ODD_FILES])
+def test_drafts_a_problem_that_reads_the_file_as_the_sketch_did(
+    tmp_path: Path, name: str, content: bytes, keys: dict[str, Any]
+) -> None:
+    path = write(tmp_path / name, content)
+    made = draft_problem(path, label="target", name="odd", output=tmp_path / "out" / "odd.toml")
+    problem = load_problem(made.problem)
+    assert {key: getattr(problem.sources[0], key) for key in keys} == keys
+    sketch = sketch_table(path, label="target")
+    read = read_columns(path, source=problem.sources[0], columns=problem.columns)
+    assert list(read) == [column.name for column in sketch.columns]
+    for column in sketch.columns:
+        pd.testing.assert_series_equal(read[column.name], column.values, check_names=False)
+
+
+def test_reads_a_workbook(tmp_path: Path) -> None:
+    make_churn().to_excel(tmp_path / "churn.xlsx", index=False)
+    problem = load_problem(draft_problem(tmp_path / "churn.xlsx", label="churned", output=tmp_path / "p.toml").problem)
+    assert problem.sources[0].format == "xlsx"
+    assert problem.column("monthly_spend").kind == "number"
+
+
+def test_drafts_the_parts_of_a_date_and_says_what_was_converted(tmp_path: Path) -> None:
+    rows = "".join(f"{n % 28 + 1}.{n % 12 + 1}.2024,{'?' if n == 5 else n % 7},{'ab'[n % 2]}\n" for n in range(60))
+    made = draft_problem(write(tmp_path / "t.csv", "Tag,x,target\n" + rows), label="target", output=tmp_path / "p.toml")
+    problem = load_problem(made.problem)
+    assert {c.name: (c.kind, c.role, c.part) for c in problem.columns} == {
+        "Tag": ("date", "ignored", None),
+        "Tag_month": ("integer", "feature", "month"),
+        "Tag_day": ("integer", "feature", "day"),
+        "Tag_weekday": ("integer", "feature", "weekday"),
+        "x": ("integer", "feature", None),
+        "target": ("text", "feature", None),
+    }
+    assert problem.column("Tag_day").dates == ("%d.%m.%Y",)
+    assert problem.column("x").missing == ("?",)
+    assert "Column 'x': '?' taken as missing, 1 cell." in made.notes
+    assert "Column 'Tag': read as %d.%m.%Y, 60 cells." in made.notes
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = labels([0, 1], tmp_path)
+    digests = iter("ab")
+    monkeypatch.setattr("gauntlet.adapters.table_sketch.digest_of", lambda _: next(digests))
+    with pytest.raises(InputError, match="changed while it was read"):
+        sketch_table(path)
 
 
 def test_rows_without_a_label_are_counted(tmp_path: Path) -> None:

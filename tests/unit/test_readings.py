@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from gauntlet.core.errors import DataError
 from gauntlet.core.problem import Column, Source
 from gauntlet.core.reading import CellReader, Reading, Unreadable
 
@@ -94,4 +95,6 @@ def test_refuses_sources_that_cannot_be_meant(keys: dict[str, Any], message: str
 def test_a_whole_column_has_the_type_of_its_kind() -> None:
     assert CellReader(Reading(kind="integer")).series(["1", None, ""]).tolist()[0] == 1
     assert str(CellReader(Reading(kind="boolean")).series(["yes", None]).dtype) == "boolean"
-    assert CellReader(Reading()).series(["1", "a"]) == Unreadable("a", "is not a number")
+    with pytest.raises(DataError, match="a cell holds 'a', which is not a number"):
+        CellReader(Reading()).series(["1", "a"])
+    assert CellReader(Reading()).series(["1", "a"], unreadable_missing=True).isna().tolist() == [False, True]

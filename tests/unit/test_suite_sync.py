@@ -169,7 +169,7 @@ def test_the_command_checks_writes_and_says_so(problem: Path, raw: Path, capsys:
 
     assert run(check=True)[0] == 0
     make_churn().assign(visits=range(400)).drop(columns="Plan").to_csv(problem.parent / "churn.csv", index=False)
-    with pytest.raises(InputError, match="there is no column 'Plan'"):
+    with pytest.raises(InputError, match="column 'Plan' is missing"):
         run(check=True)
     frame = make_churn()
     frame["größe"] += 100

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -27,8 +28,6 @@ from gauntlet.core.problem_file import load_problem
 from gauntlet.core.reading import ColumnKind, Reading
 
 _TEMPLATE = "draft.toml.j2"
-_SOURCE_KEYS = ("encoding", "compression", "ignore_unnamed")
-_COLUMN_KEYS = tuple(name for name in Reading.model_fields if name != "kind")
 _KINDS: dict[ColumnKind, str] = {
     "number": "number",
     "integer": "whole number",
@@ -36,6 +35,8 @@ _KINDS: dict[ColumnKind, str] = {
     "text": "text",
     "date": "date",
 }
+_SOURCE_KEYS = ("encoding", "compression", "ignore_unnamed")
+_COLUMN_KEYS = tuple(name for name in Reading.model_fields if name != "kind")
 _MOST_COMPARED_ROWS = 20_000
 _PROBES = 100
 # Above about one neighbour a row, chains of near repeats join a table's rows into one group that no split can divide.
@@ -127,7 +128,7 @@ def draft_problem(
             rules=problem.gates.model,
             costs_set=problem.costs is not None,
         ),
-        notes=_notes(drafted, chained=chained),
+        notes=(*_conversions(sketch), *_notes(drafted, chained=chained)),
     )
 
 
@@ -162,6 +163,7 @@ def _render(sketch: TableSketch, *, label: LabelDraft, name: str, near_repeats: 
     environment.filters |= {"toml": _toml, "comment": _comment}
     template = (resources.files("gauntlet") / "problems" / _TEMPLATE).read_text(encoding="utf-8")
     path = sketch.path.resolve()
+    by_default = Counter(_by_default(column) for column in sketch.columns)
     return environment.from_string(template, globals=None).render(
         name=name,
         table=path.name,
@@ -171,7 +173,10 @@ def _render(sketch: TableSketch, *, label: LabelDraft, name: str, near_repeats: 
         readings=sketch.readings,
         sha256=sketch.sha256,
         rows=sketch.rows,
-        columns=[_described(column, is_label=column.name == label.rule.column) for column in sketch.columns],
+        columns=[
+            _described(column, is_label=column.name == label.rule.column, alike=by_default[_by_default(column)] > 1)
+            for column in sketch.columns
+        ],
         label=label,
         near_repeats=near_repeats,
     )
@@ -193,11 +198,15 @@ def _comment(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-def _described(column: ColumnSketch, *, is_label: bool) -> dict[str, Any]:
-    by_default = "_".join(column.source_name.split())
+def _by_default(column: ColumnSketch) -> str:
+    """Return the name that finds a column of the file without a source_name."""
+    return "_".join(column.source_name.split())
+
+
+def _described(column: ColumnSketch, *, is_label: bool, alike: bool) -> dict[str, Any]:
     return {
         "name": column.name,
-        "source_name": column.source_name if by_default != column.name else None,
+        "source_name": column.source_name if alike or _by_default(column) != column.name else None,
         "kind": column.kind,
         "keys": _keys(column.reading, _COLUMN_KEYS),
         "readings": column.readings,
@@ -244,6 +253,14 @@ def _neighbours(features: list[ColumnSketch]) -> float:
         equal = ((step == 0) | both_missing).all(axis=1)
         found += int((near & ~equal).sum())
     return found / min(len(chosen), _PROBES) * rows / len(chosen)
+
+
+def _conversions(sketch: TableSketch) -> tuple[str, ...]:
+    """Return what was made of the file and of cells that are not what they mean, one sentence each."""
+    columns = [
+        f"Column {column.source_name!r}: {'; '.join(column.readings)}." for column in sketch.columns if column.readings
+    ]
+    return (*(f"The file: {reading}." for reading in sketch.readings), *columns)
 
 
 def _notes(label: LabelDraft, *, chained: bool) -> tuple[str, ...]:

@@ -21,9 +21,10 @@ from gauntlet.adapters.label_draft import rule_draft
 from gauntlet.adapters.origins import fetch
 from gauntlet.adapters.suite_draft import DRAFTED, SUITE_TABLES, draft_suites, is_drafted, suite_text
 from gauntlet.adapters.suite_files import entry_key, find_suite, packaged_suites, read_suite_document
-from gauntlet.adapters.table_sketch import ColumnSketch, TableSketch, sketch_table
+from gauntlet.adapters.table_sketch import ColumnSketch, TableSketch, read_columns, sketch_table
 from gauntlet.core.errors import InputError, ProblemFileError, RequirementError
 from gauntlet.core.problem import Column, Problem, Source
+from gauntlet.core.reading import Reading
 
 
 def drafted_suites(problem: Problem, table: TableSketch, *, problem_folder: Path) -> tuple[DraftedFile, ...]:
@@ -75,27 +76,42 @@ def source_table(problem: Problem, *, cache: Path) -> TableSketch:
 def described(table: TableSketch, problem: Problem, *, source: Source) -> TableSketch:
     """Return a sketch with the names, kinds and roles that a problem gives its columns, constants included.
 
+    Where the problem reads a column otherwise than the sketch, the file is read again as the problem says.
+
     Raises:
         InputError: If the table lacks a column of the problem.
     """
-    return replace(table, columns=tuple(_described(table, column, source) for column in problem.columns))
+    sketched = {column.name: column for column in table.columns}
+    in_file = [column for column in problem.columns if column.name not in source.constants]
+    values = {column.name: column.values for column in table.columns}
+    if not all(column.name in sketched and _reads_alike(column, sketched[column.name]) for column in in_file):
+        values = read_columns(table.path, source=source, columns=in_file)
+    return replace(
+        table,
+        columns=tuple(_described(column, sketched.get(column.name), values, source) for column in problem.columns),
+    )
 
 
-def _described(table: TableSketch, column: Column, source: Source) -> ColumnSketch:
+def _reads_alike(column: Column, sketch: ColumnSketch) -> bool:
+    names = (column.source_name or column.name, sketch.source_name)
+    same = len({"_".join(name.split()) for name in names}) == 1
+    return same and all(getattr(column, key) == getattr(sketch.reading, key) for key in Reading.model_fields)
+
+
+def _described(
+    column: Column, sketch: ColumnSketch | None, values: Mapping[str, pd.Series], source: Source
+) -> ColumnSketch:
     if column.name in source.constants:
-        values = pd.Series([source.constants[column.name]] * table.rows)
-        found = ColumnSketch(column.name, column.name, column.kind, values)
-    else:
-        wanted = column.source_name or column.name
-        match = [c for c in table.columns if wanted in (c.source_name, "_".join(c.source_name.split()))]
-        if not match:
-            raise InputError(f"{table.path}: there is no column {wanted!r}, which the problem file describes")
-        found = match[0]
-    return replace(found, name=column.name, kind=column.kind, values=_as_kind(found.values, column), role=column.role)
+        rows = len(next(iter(values.values())))
+        made = pd.Series([source.constants[column.name]] * rows)
+        return ColumnSketch(column.name, column.name, column.kind, made, role=column.role)
+    found = sketch or ColumnSketch(column.name, column.source_name or column.name, column.kind, values[column.name])
+    as_kind = _as_kind(values[column.name], column)
+    return replace(found, name=column.name, kind=column.kind, values=as_kind, role=column.role)
 
 
 def _as_kind(values: pd.Series, column: Column) -> pd.Series:
-    if column.kind == "text":
+    if column.kind in ("text", "date"):
         return values.map(str, na_action="ignore").astype(object)
     if column.kind == "boolean":
         return values

@@ -21,12 +21,12 @@ import pyarrow as pa
 from gauntlet.adapters.column_readings import ColumnReading, alike_texts, find_reading, grouped_by_points
 from gauntlet.adapters.delimited import DELIMITERS, opened_bytes
 from gauntlet.adapters.origin_files import digest_of, looks_like_html, unreadable
-from gauntlet.adapters.records import opened_table
+from gauntlet.adapters.records import Batch, match_columns, opened_table
 from gauntlet.core.date_formats import parsed_format
 from gauntlet.core.encoding import MAXIMUM_LEVELS
 from gauntlet.core.errors import InputError
-from gauntlet.core.problem import RESERVED_COLUMNS, Source
-from gauntlet.core.reading import BLANKS, CellReader, ColumnKind, DatePart, Reading, Unreadable
+from gauntlet.core.problem import RESERVED_COLUMNS, Column, Source
+from gauntlet.core.reading import BLANKS, CellReader, ColumnKind, DatePart, Reading
 
 _START_BYTES = 1 << 16
 _SNIFFED_LINES = 50
@@ -127,7 +127,8 @@ def sketch_table(path: Path, *, label: str | None = None) -> TableSketch:
 
     Args:
         path: A CSV file, also packed by gzip or ZIP, a workbook, or a Parquet file or folder.
-        label: The column of the label, as the file or as tables name it; its words stay texts.
+        label: The column of the label, as the file or as tables name it: its words stay texts, those of other columns
+            may be booleans. None leaves all words texts.
 
     Raises:
         InputError: If it cannot be read.
@@ -152,12 +153,28 @@ def sketch_table(path: Path, *, label: str | None = None) -> TableSketch:
     if not texts or not len(texts[0]):
         raise InputError(f"{path}: the table has no rows; give one with data")
     plain = plain_names([names[place] for place in named])
-    is_label = [label in (names[place], name) for place, name in zip(named, plain, strict=True)]
-    found = _readings([texts[place] for place in named], is_label=is_label, semicolons=source.delimiter == ";")
+    words = [label not in (None, names[place], name) for place, name in zip(named, plain, strict=True)]
+    semicolons = source.delimiter == ";"
+    found = _readings([texts[place] for place in named], words=words, semicolons=semicolons)
     sketches: list[ColumnSketch] = []
     for place, name, reading in zip(named, plain, found, strict=True):
         sketches += _sketches(texts[place], reading, name=name, source_name=names[place])
     return TableSketch(path=path, source=source, columns=_distinct(sketches), sha256=before, readings=readings)
+
+
+def read_columns(path: Path, *, source: Source, columns: Sequence[Column]) -> dict[str, pd.Series]:
+    """Return the values of a problem's columns as its keys read them, by name; a cell that cannot be read is missing.
+
+    Raises:
+        InputError: If the file is not what the source says, or lacks a column.
+    """
+    with opened_table(path, source) as table:
+        places = match_columns(table.names, columns=columns, where=str(path), ignore_unnamed=source.ignore_unnamed)
+        texts = _gathered(table.batches, path, width=len(table.names), broken=True)
+    return {
+        column.name: CellReader(column).series(texts[place], unreadable_missing=True)
+        for column, place in zip(columns, places, strict=True)
+    }
 
 
 def plain_names(names: Sequence[str]) -> list[str]:
@@ -295,13 +312,13 @@ def _check_header(path: Path, names: Sequence[str]) -> None:
         raise InputError(f"{path}: the first line holds numbers only; put a header with the columns' names above it")
 
 
-def _gathered(batches: Iterator[Any], path: Path, *, width: int) -> list[pd.Series]:
-    """Return all rows' texts, one series a column."""
+def _gathered(batches: Iterator[Batch], path: Path, *, width: int, broken: bool = False) -> list[pd.Series]:
+    """Return all rows' texts, one series a column; rows that are broken have none, or are refused."""
     parts: list[list[pa.Array]] = [[] for _ in range(width)]
     rows = 0
     for batch in batches:
         for place, text in enumerate(batch.broken.to_pylist()):
-            if text is not None:
+            if text is not None and not broken:
                 raise InputError(f"{path}: row {rows + place + 1}: {text}; correct the row, or remove it")
         rows += len(batch.broken)
         for part, texts in zip(parts, batch.texts, strict=True):
@@ -309,11 +326,11 @@ def _gathered(batches: Iterator[Any], path: Path, *, width: int) -> list[pd.Seri
     return [pa.chunked_array(part, pa.string()).to_pandas().astype(object) for part in parts]
 
 
-def _readings(texts: Sequence[pd.Series], *, is_label: Sequence[bool], semicolons: bool) -> list[ColumnReading]:
+def _readings(texts: Sequence[pd.Series], *, words: Sequence[bool], semicolons: bool) -> list[ColumnReading]:
     """Return the reading of each column; where one has decimal commas, points are between thousands in others."""
     found = [
-        find_reading(column, decimal_comma=semicolons, words=not label)
-        for column, label in zip(texts, is_label, strict=True)
+        find_reading(column, decimal_comma=semicolons, words=may_be)
+        for column, may_be in zip(texts, words, strict=True)
     ]
     if not any(reading.reading.decimal == "," for reading in found):
         return found
@@ -353,8 +370,6 @@ def _parts(texts: pd.Series, date: ColumnSketch) -> Iterator[ColumnSketch]:
 
 def _values(texts: pd.Series, reading: Reading) -> pd.Series:
     values = CellReader(reading).series(texts)
-    if isinstance(values, Unreadable):
-        raise InputError(f"{values.reason('a cell')}: this is a defect in the choice of readings")
     return values.reset_index(drop=True)
 
 

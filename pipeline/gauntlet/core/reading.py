@@ -19,6 +19,7 @@ import pandas as pd
 from pydantic import field_validator, model_validator
 
 from gauntlet.core.date_formats import DateFormat, parsed_format
+from gauntlet.core.errors import DataError
 from gauntlet.core.section import Section
 
 ColumnKind = Literal["number", "integer", "boolean", "text", "date"]
@@ -245,15 +246,25 @@ class CellReader:
             return Unreadable(text, f"is not {self.reading.expected}")
         return Unreadable(text, value.fault) if isinstance(value, Unreadable) else value
 
-    def series(self, texts: Iterable[str | None]) -> pd.Series | Unreadable:
-        """Return the values of a whole column as the kind's own type; the first unreadable cell in their place."""
+    def series(self, texts: Iterable[str | None], *, unreadable_missing: bool = False) -> pd.Series:
+        """Return the values of a whole column as the kind's own type.
+
+        Args:
+            texts: The cells.
+            unreadable_missing: Whether a cell that cannot be read counts as missing.
+
+        Raises:
+            DataError: If a cell cannot be read.
+        """
         known: dict[str | None, Value | None] = {}
         values: list[Value | None] = []
         for text in texts:
             if text not in known:
                 value = self.read(text)
                 if isinstance(value, Unreadable):
-                    return value
+                    if not unreadable_missing:
+                        raise DataError(f"a cell holds '{value.text[:SHOWN_CHARACTERS]}', which {value.fault}")
+                    value = None
                 known[text] = value
             values.append(known[text])
         return pd.Series(values, dtype=_DTYPES[self.reading.kind])
