@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gauntlet.core.problem import ColumnKind
+from gauntlet.core.reading import ColumnKind
 
 Reason = Literal["identifier", "constant", "free text"]
 
