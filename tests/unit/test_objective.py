@@ -111,6 +111,9 @@ def test_the_model_that_is_kept_answers_training_rows_as_it_was_fitted() -> None
     own, train = fitted.booster[: fitted.trees], prepared.rows.train
     assert own.inplace_predict(train).tobytes() == fitted.model.inplace_predict(train).tobytes()
     assert own.save_raw() != fitted.model.save_raw()
+    # It was stopped early on the AUC of the model that is kept, not on that of XGBoost's own thresholds.
+    assert fitted.booster.best_score == pytest.approx(fitted.auc, abs=1e-9)
+    assert area_under_curve(own, prepared.rows, trees=fitted.trees) != pytest.approx(fitted.auc, abs=1e-4)
     noisy = train * (1 + np.float32(1e-6))
     assert fitted.model.inplace_predict(noisy).tobytes() == fitted.model.inplace_predict(train).tobytes()
 
