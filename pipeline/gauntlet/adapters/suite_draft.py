@@ -35,6 +35,7 @@ _TAIL = 0.025  # the share of the rows at either end that a range leaves out
 _STANDARD_ERRORS = 5.0
 _NEXT_ROWS = 300
 _LEAST_TOLERANCE = 0.02
+_SHOWN_AT_ZERO = 7.0  # so many are expected below zero and none is there: by chance once in a thousand times
 
 
 def draft_suites(table: TableSketch, *, label: LabelDraft, name: str) -> dict[str, dict[str, Any]]:
@@ -205,7 +206,7 @@ def _numbers(name: str, numbers: np.ndarray) -> list[dict[str, Any]]:
     between = _entry(
         "column_values_to_be_between", why, column=name, min_value=least, max_value=greatest, mostly=mostly
     )
-    if numbers[0] < 0 or _may_go_below_zero(numbers):
+    if numbers[0] < 0 or not _never_negative(numbers):
         return [between]
     return [between, _entry("column_min_to_be_between", "No value is negative.", column=name, min_value=0)]
 
@@ -219,19 +220,21 @@ def _bulk(numbers: np.ndarray) -> tuple[float, float]:
     return float(numbers[0]), float(numbers[-1])
 
 
-def _may_go_below_zero(numbers: np.ndarray) -> bool:
-    """Return whether sorted numbers without a negative one look like the upper part of a bell curve across zero.
+def _never_negative(numbers: np.ndarray) -> bool:
+    """Return whether sorted numbers, none of them negative, show that zero is a bound of theirs.
 
-    They do if zero is near the least of them and is not among them, if their lower half is about as wide as their upper
-    half, and if they thin out downwards.
+    They do if zero is farther from the least of them than the lowest few lie apart, or if they reach it in such
+    numbers that some would lie below it if it were no bound: a tail that thins out evenly has below zero as many times
+    fewer as in the stretch above it than in the next one.
     """
-    few = max(5, len(numbers) // 50)
+    few = max(20, len(numbers) // 100)
     if len(numbers) <= 2 * few:
         return False
-    first, second = numbers[few] - numbers[0], numbers[2 * few] - numbers[few]
-    low, middle, high = np.quantile(numbers, (_TAIL, 0.5, 1 - _TAIL))
-    symmetric = middle - low > 0.6 * (high - middle)
-    return bool(0 < numbers[0] < first and first > second and symmetric)
+    low, reach = numbers[0], numbers[few]
+    if reach == 0 or reach - low < low:
+        return True
+    first, second = (numbers <= reach).sum(), ((numbers > reach) & (numbers <= 2 * reach)).sum()
+    return bool(first * min(1.0, first / max(second, 1)) >= _SHOWN_AT_ZERO)
 
 
 def _mostly(share: float, *, rows: int) -> float:
