@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import strategies as st
 
 from gauntlet.core.problem import Column
 from gauntlet.core.reading import BLANKS
+from tests.made_problem import make_problem
 
 _KEYS: tuple[dict[str, Any], ...] = (
     {},
@@ -83,3 +85,20 @@ def cells() -> st.SearchStrategy[str | None]:
     anything = st.text(st.characters(exclude_characters="\x00", exclude_categories=("Cs",)), max_size=8)
     content = st.one_of(numbers, floats, whole, dates, wrong_dates, words, anything)
     return st.none() | st.builds("{}{}{}".format, blanks, content, blanks)
+
+
+def read_by_spark(spark: Any, texts: Sequence[tuple[str | None, ...]], columns: tuple[Column, ...]) -> list[Any]:
+    """Return what Spark makes of rows of texts, one for each column: the rows' values and reasons."""
+    from gauntlet.adapters.source_frames import text_column  # noqa: PLC0415 - imported where Spark is
+    from gauntlet.adapters.typed_rows import typed_rows  # noqa: PLC0415
+
+    label = {"name": "left", "kind": "text"}
+    problem = make_problem(columns=[*columns, {"name": "kept"}, label], sources=[{"name": "s", "file": "f"}])
+    names = [text_column(number) for number in range(len(problem.columns))]
+    schema = ", ".join(f"{name} string" for name in names)
+    rows = [(*row, "1", "no", "s", 0, "", place, None) for place, row in enumerate(texts)]
+    frame = spark.createDataFrame(
+        rows, f"{schema}, source string, source_index int, chunk string, place long, broken string"
+    )
+    found: list[Any] = typed_rows(frame, problem=problem).orderBy("place").collect()
+    return found

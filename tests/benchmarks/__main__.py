@@ -26,6 +26,7 @@ from tests.benchmarks.own_tables import own_tables
 from tests.benchmarks.power import power
 from tests.benchmarks.promotion_proofs import evidence_flips, whole_promotions
 from tests.benchmarks.promotion_races import promotion_races
+from tests.benchmarks.reader_parity import COMMANDS, FILES, reader_parity
 from tests.benchmarks.scoring import growth, scoring
 from tests.benchmarks.serving import serving
 from tests.benchmarks.simulated_tables import FAMILIES
@@ -47,12 +48,13 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "serving": lambda asked: serving(asked.turns, asked.state),
     "sweep": lambda asked: sweep(asked.trials, asked.anchor_trials, asked.repeats),
     "own_tables": lambda asked: own_tables(asked.folder, trials=asked.trials, only=asked.only),
+    "reader_parity": lambda asked: reader_parity(asked.files, asked.commands, Path(".gauntlet/reader_parity")),
 }
 
 
 ROWS = 1_000_000
 # These take an hour and more, or packages that nothing else needs; they run only by name.
-LONG = frozenset({"false_refusals", "own_tables", "power"})
+LONG = frozenset({"false_refusals", "own_tables", "power", "reader_parity"})
 
 
 def main() -> int:
@@ -85,6 +87,10 @@ def main() -> int:
     parser.add_argument("--only", action="append", default=[], metavar="TABLE", help="of own_tables, this table only")
     parser.add_argument(
         "--folder", type=Path, default=Path(".gauntlet/own_tables"), help="where own_tables keeps files and its journal"
+    )
+    parser.add_argument("--files", type=_count, default=FILES, help=f"files to read (default {FILES})")
+    parser.add_argument(
+        "--commands", type=int, default=COMMANDS, help=f"of them, how many by the commands (default {COMMANDS})"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     asked = parser.parse_args()

@@ -16,9 +16,8 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, NamedTuple, cast
 
 from gauntlet.adapters.origin_files import looks_like_html, unreadable
 from gauntlet.core.errors import DataError, SourceError
@@ -38,8 +37,7 @@ _REPEATING, _FEWEST_ROWS, _MOST_COUNTED = 0.1, 20, 1000
 csv.field_size_limit(sys.maxsize)
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One record of a delimited text.
 
     Attributes:

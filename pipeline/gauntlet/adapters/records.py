@@ -171,7 +171,7 @@ def _table(rows: Iterator[Record], *, where: str) -> TextTable:
 
 def _batches(rows: Iterator[Record], width: int) -> Iterator[Batch]:
     while some := list(islice(rows, _BATCH_ROWS)):
-        cells = [row.fields if not row.fault else [None] * width for row in some]
+        cells = [fields if not fault else [None] * width for fields, fault in some]
         texts = [pa.array(column, pa.string()) for column in zip(*cells, strict=True)]
         yield Batch(texts, pa.array([row.fault or None for row in some], pa.string()))
 

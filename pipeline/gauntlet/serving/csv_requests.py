@@ -79,19 +79,25 @@ class CsvRequests:
 
     def _found(self, header: Sequence[str]) -> dict[str, tuple[int, Reading]]:
         """Return where each feature is and how it is read there, by its name."""
-        names = ["_".join(name.split()) for name in header]
         found: dict[str, tuple[int, Reading]] = {}
         for column in self.columns:
-            source = "_".join((column.source_name or column.name).split())
             # A part of a date by its own name is a number already.
             own = column if column.part is None else Reading(kind="integer")
-            for name, reading in ((source, column), (column.name, own)):
-                if names.count(name) > 1:
+            for name, reading in ((column.source_name or column.name, column), (column.name, own)):
+                places = _places(header, name)
+                if len(places) > 1:
                     raise bad_request(f"column {name!r} is there more than once")
-                if name in names:
-                    found[column.name] = (names.index(name), reading)
+                if places:
+                    found[column.name] = (places[0], reading)
                     break
         return found
+
+
+def _places(header: Sequence[str], wanted: str) -> list[int]:
+    """Return where a name is: as it stands, else where spaces count as underscores."""
+    exact = [place for place, name in enumerate(header) if name == wanted]
+    plain = "_".join(wanted.split())
+    return exact or [place for place, name in enumerate(header) if "_".join(name.split()) == plain]
 
 
 def _values(row: Record, readers: Sequence[tuple[int, str, CellReader]], *, number: int) -> list[Value | None]:
