@@ -319,6 +319,21 @@ def test_refuses_what_is_no_table(tmp_path: Path, content: bytes, message: str) 
     assert sorted(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("index", [False, True])
+def test_takes_the_numbers_that_pandas_gives_to_nameless_columns(tmp_path: Path, index: bool) -> None:
+    path = tmp_path / "table.csv"
+    pd.DataFrame([[5, 1, 0], [7, 2, 1]] * 20).to_csv(path, index=index)
+    draft_problem(path, label="2", output=tmp_path / "p.toml")
+    problem = load_problem(tmp_path / "p.toml")
+    assert [column.source_name for column in problem.features] == ["0", "1"]
+
+
+def test_two_numbers_in_the_first_line_are_a_row(tmp_path: Path) -> None:
+    path = write(tmp_path / "table.csv", b"0,1\n5,0\n7,1\n")
+    with pytest.raises(InputError, match="numbers only"):
+        draft_problem(path, label="1", output=tmp_path / "p.toml")
+
+
 def test_refuses_a_missing_file_and_an_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         draft_problem(tmp_path / "none.csv", label="target", output=tmp_path / "p.toml")

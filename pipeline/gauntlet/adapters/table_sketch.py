@@ -308,7 +308,9 @@ def _check_header(path: Path, names: Sequence[str]) -> None:
     twice = next((name for name in named if named.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"{path}: column {twice!r} is there more than once; rename or remove one")
-    if all(_NUMBER.fullmatch(name.strip()) for name in named):
+    # pandas numbers the columns of a frame without names from 0 on; two columns would look too much like a row.
+    numbered = len(named) > 2 and [name.strip() for name in named] == [str(number) for number in range(len(named))]
+    if not numbered and all(_NUMBER.fullmatch(name.strip()) for name in named):
         raise InputError(f"{path}: the first line holds numbers only; put a header with the columns' names above it")
 
 
