@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -177,14 +176,14 @@ class SparkModel:
         return self.spark.createDataFrame(pd.concat([places, frame], axis=1), f"{_PLACE} int, {schema}")
 
 
-def median_milliseconds(
+def time_calls(
     ask: Callable[[pd.DataFrame], Any],
     rows: Sequence[pd.DataFrame],
     *,
     enough: float,
     clock: Callable[[], float] | None = None,
-) -> float:
-    """Return the median time that a model takes to answer, in milliseconds; it is asked once before to warm up.
+) -> tuple[float, ...]:
+    """Return the time of each call of a model, in milliseconds; it is called once before to warm up.
 
     Args:
         ask: Asks the model.
@@ -202,7 +201,7 @@ def median_milliseconds(
         taken.append(1000 * (clock() - start))
         if 2 * sum(time > enough for time in taken) > len(rows):
             break
-    return median(taken)
+    return tuple(taken)
 
 
 @contextmanager

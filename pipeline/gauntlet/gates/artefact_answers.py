@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 import numpy as np
 
-from gauntlet.adapters.artefact import answered, load_packed, median_milliseconds
+from gauntlet.adapters.artefact import answered, load_packed, time_calls
 from gauntlet.core.errors import DataError
-from gauntlet.core.verdict import Status, Verdict, is_number
+from gauntlet.core.verdict import Status, Verdict, estimate_status, is_number
 from gauntlet.gates.gate import gate
 from gauntlet.stages.candidate import Artefact, Candidate
 
@@ -104,10 +106,11 @@ def readback_equal(candidate: Candidate) -> Verdict:
     "raise gates.artefact.maximum_milliseconds.",
 )
 def latency_within_budget(candidate: Candidate) -> Verdict:
-    """Guard the median time of an answer to one row, in milliseconds, the model loaded and warm.
+    """Guard the time of an answer to one row, in milliseconds, the model loaded and warm.
 
-    Measured in this process through MLflow's pyfunc, the signature's enforcement included; a server adds its own. It is
-    the only gate that reads a clock: on a busy machine its numbers rise, so the bound should be a multiple of them.
+    Measured in this process through MLflow's pyfunc, the signature's enforcement included; a server adds its own. WARN:
+    the median call takes longer than the bound. FAIL: every call does, the fastest too; a busy machine makes calls
+    slow, but hardly all of them.
     """
     name, bound = "artefact::latency_within_budget", candidate.problem.gates.artefact.maximum_milliseconds
     features = candidate.splits.rows("test").features
@@ -115,12 +118,13 @@ def latency_within_budget(candidate: Candidate) -> Verdict:
         return Verdict(name, Status.CONFIG_ERROR, "there is no test row to ask the artefact about", None, bound, 0)
     model = load_packed(packed(candidate).folder)
     rows = [features.iloc[[number % len(features)]] for number in range(_CALLS)]
-    measured = median_milliseconds(model.predict, rows, enough=bound)
+    taken = time_calls(model.predict, rows, enough=bound)
+    measured, fastest = median(taken), min(taken)
     if not is_number(measured):
         return Verdict(name, Status.CONFIG_ERROR, f"the clock gave {measured} ms", measured, bound, _CALLS)
-    within = measured <= bound
     sentence = (
-        f"one row takes {measured:.2f} ms (median of up to {_CALLS} calls), {'within' if within else 'more than'} the "
-        f"{bound:g} ms of gates.artefact.maximum_milliseconds"
+        f"one row takes {measured:.2f} ms (median of up to {_CALLS} calls, the fastest {fastest:.2f} ms), "
+        f"{'within' if measured <= bound else 'more than'} the {bound:g} ms of gates.artefact.maximum_milliseconds"
     )
-    return Verdict(name, Status.PASS if within else Status.FAIL, sentence, measured, bound, _CALLS)
+    status = estimate_status(beyond=measured > bound, excluded=fastest > bound)
+    return Verdict(name, status, sentence, measured, bound, _CALLS, (fastest, max(taken)))
