@@ -37,7 +37,9 @@ def test_init_prints_the_columns_the_forecast_and_the_next_command(run: Run) -> 
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert code == 0
     assert any(line.startswith("column read as role why") for line in lines)
-    assert any(line.startswith("customer id text ignored every row has a text of its own") for line in lines)
+    assert any(
+        line.startswith("customer id text ignored identifier: 400 different texts in 400 rows") for line in lines
+    )
     assert 'churned text label churned == "yes"' in lines
     assert any(line.startswith("400 rows, 5.0% positive; the test split gets about 80") for line in lines)
     assert any(line.startswith("Cannot be judged at this size: ") for line in lines)

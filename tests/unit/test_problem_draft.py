@@ -84,10 +84,10 @@ def test_infers_the_decimal_step(problem: Problem) -> None:
 
 def test_keeps_identifiers_away_from_models(draft: Draft, problem: Problem) -> None:
     assert [column.name for column in problem.columns if column.role == "ignored"] == ["customer_id"]
-    assert "an identifier" in draft.problem.read_text(encoding="utf-8")
+    assert "# identifier: 400 different texts in 400 rows" in draft.problem.read_text(encoding="utf-8")
     (decision,) = [column for column in draft.columns if column.column == "customer id"]
     assert (decision.role, decision.read_as) == ("ignored", "text")
-    assert "an identifier" in decision.why
+    assert decision.why.startswith("identifier: ")
 
 
 def test_says_of_each_column_how_it_is_read_and_what_it_is_for(draft: Draft) -> None:
@@ -349,7 +349,7 @@ def test_a_second_draft_of_the_same_table_changes_nothing(draft: Draft, table: P
 
 
 def test_what_nobody_edited_is_drafted_anew(draft: Draft, table: Path) -> None:
-    make_churn().assign(visits=range(400)).to_csv(table, index=False)
+    make_churn().assign(visits=[3, 1, 4, 1, 5] * 80).to_csv(table, index=False)
     again = draft_problem(table, label="churned", output=draft.problem)
     assert [file.changes for file in again.files] == [True, True, True, False]
     assert '+name = "visits"' in again.files[0].diff.splitlines()
@@ -414,7 +414,7 @@ def test_where_no_feature_would_be_left_the_columns_stay_features(tmp_path: Path
     draft = draft_problem(path, label="target", output=tmp_path / "p.toml")
     key, _, empty = draft.columns
     assert (key.role, empty.role) == ("feature", "ignored")
-    assert "an identifier" in key.why
+    assert key.why.startswith("identifier: ")
 
 
 def test_refuses_a_table_without_a_value_beside_the_label(tmp_path: Path) -> None:
@@ -428,10 +428,78 @@ def test_a_column_of_one_value_is_ignored_and_one_that_may_be_missing_is_not(tmp
     path = write(tmp_path / "t.csv", "x,same,sometimes,target\n" + rows)
     draft = draft_problem(path, label="target", output=tmp_path / "p.toml")
     assert [(column.column, column.role, column.why) for column in draft.columns[1:3]] == [
-        ("same", "ignored", "one value only"),
+        ("same", "ignored", "constant: all 40 rows hold 7"),
         ("sometimes", "feature", "one value only"),
     ]
     assert 'role = "ignored" # delete this line to give the column to models' in draft.problem.read_text("utf-8")
+
+
+def leaking(folder: Path, **columns: object) -> Path:
+    """Write a table of 400 rows with a label, two weak features, and more columns made of the label."""
+    generator = np.random.Generator(np.random.PCG64(2))
+    label = (generator.random(400) < 0.4).astype(int)
+    noise = generator.normal(size=400).round(6)
+    frame = pd.DataFrame({"x": (generator.normal(size=400) + label).round(2), "y": generator.choice(["a", "b"], 400)})
+    made = {name: make(label, noise) for name, make in columns.items() if callable(make)}
+    path = folder / "leaking.csv"
+    frame.assign(**made, target=label).to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("columns", "ignored"),
+    [
+        ({"copy": lambda label, _noise: label * 3 + 1}, {"copy"}),
+        ({"words": lambda label, _noise: np.where(label == 1, "won", "lost")}, {"words"}),
+        (
+            {"first": lambda _label, noise: noise, "second": lambda label, noise: noise + label / 2},
+            {"first", "second"},
+        ),
+    ],
+    ids=["copy", "text", "split over two columns"],
+)
+def test_what_gives_the_label_away_is_ignored_with_the_key_that_brings_it_back(
+    tmp_path: Path, columns: dict[str, object], ignored: set[str]
+) -> None:
+    draft = draft_problem(leaking(tmp_path, **columns), label="target", output=tmp_path / "p.toml")
+    found = {column.column: column.why for column in draft.columns if column.role == "ignored"}
+    assert found.keys() == ignored
+    assert all(why.startswith("leak: ") and "write known_before = true" in why for why in found.values())
+    text = draft.problem.read_text(encoding="utf-8")
+    name = min(ignored)
+    before, after = text.split(f'name = "{name}"\n')
+    answered = after.replace(
+        'role = "ignored" # delete this line to give the column to models', "known_before = true", 1
+    )
+    draft.problem.write_text(f'{before}name = "{name}"\n{answered}', encoding="utf-8")
+    assert load_problem(draft.problem).column(name).known_before
+
+
+def test_weak_and_good_features_are_no_leaks(tmp_path: Path) -> None:
+    path = leaking(tmp_path, good=lambda label, noise: (label * 2 + noise).round(2))
+    draft = draft_problem(path, label="target", output=tmp_path / "p.toml")
+    assert {column.role for column in draft.columns} == {"feature", "label"}
+
+
+def test_identifiers_are_told_from_measurements(tmp_path: Path) -> None:
+    generator = np.random.Generator(np.random.PCG64(4))
+    frame = pd.DataFrame(
+        {
+            "PassengerId": np.arange(1, 601),
+            "MonthlyRate": generator.integers(2_000, 27_000, 600),
+            "ticket": [f"T{number}" for number in generator.permutation(600)],
+            "note": [f"called about item {n} and then left it" for n in generator.permutation(600)],
+            "target": generator.integers(0, 2, 600),
+        }
+    )
+    path = tmp_path / "t.csv"
+    frame.to_csv(path, index=False)
+    draft = draft_problem(path, label="target", output=tmp_path / "p.toml")
+    assert {column.column: column.why.split(":")[0] for column in draft.columns if column.role == "ignored"} == {
+        "PassengerId": "identifier",
+        "ticket": "identifier",
+        "note": "free text",
+    }
 
 
 def test_rows_without_a_label_are_allowed_for_and_said(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from gauntlet.adapters.table_sketch import ColumnSketch
 from gauntlet.core.errors import InputError
@@ -79,13 +80,18 @@ def rule_draft(rule: LabelRule, column: ColumnSketch, *, path: Path) -> LabelDra
         InputError: If it holds for all rows or for none.
     """
     present = column.values.dropna()
-    positives = int(np.asarray(_COMPARE[rule.operator](present, rule.value), dtype=bool).sum())
+    positives = int(positive_rows(rule, present).sum())
     if positives in (0, len(present)):
         says = "no row" if positives == 0 else "every row"
         where = f"{path}: label {column.source_name!r}"
         raise InputError(f"{where}: {rule.rule!r} holds for {says}; it has {_listed(present)}")
     missing = len(column.values) - len(present)
     return LabelDraft(rule=rule, rows=len(present), positives=positives, missing=missing, guessed=False)
+
+
+def positive_rows(rule: LabelRule, present: pd.Series) -> NDArray[np.bool_]:
+    """Return for which values, none of them missing, a rule holds."""
+    return np.asarray(_COMPARE[rule.operator](present, rule.value), dtype=np.bool_)
 
 
 def _asked(column: ColumnSketch, positive: str, *, where: str) -> tuple[str, Any]:

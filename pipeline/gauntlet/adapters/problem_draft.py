@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
-from gauntlet.adapters.draft_findings import with_findings
+from gauntlet.adapters.draft_findings import features_of, with_findings
 from gauntlet.adapters.drafted_files import DraftedFile, drafted_problem_file, sealed, write_all
 from gauntlet.adapters.label_draft import LabelDraft, draft_label, rule_draft
 from gauntlet.adapters.suite_sync import described, drafted_suites
@@ -28,6 +28,7 @@ from gauntlet.core.problem_file import load_problem
 from gauntlet.core.reading import ColumnKind, Reading
 
 _TEMPLATE = "draft.toml.j2"
+_SEED = 1
 _KINDS: dict[ColumnKind, str] = {
     "number": "number",
     "integer": "whole number",
@@ -109,8 +110,8 @@ def draft_problem(
     name = _problem_name(name, table)
     sketch = sketch_table(table, label=label)
     drafted = draft_label(sketch.column(label), positive=positive, path=table)
-    sketch = with_findings(sketch, label=drafted)
-    chained = _neighbours(_features(sketch, drafted)) > _MOST_NEIGHBOURS
+    sketch = with_findings(sketch, label=drafted, seed=_SEED)
+    chained = _neighbours(features_of(sketch, drafted)) > _MOST_NEIGHBOURS
     text = sealed(_render(sketch, label=drafted, name=name, near_repeats=not chained))
     file = drafted_problem_file(output, text)
     problem = load_problem(output) if file.kept else Problem.model_validate(tomllib.loads(text))
@@ -151,10 +152,6 @@ def _problem_name(name: str | None, table: Path) -> str:
     return name
 
 
-def _features(sketch: TableSketch, label: LabelDraft) -> list[ColumnSketch]:
-    return [c for c in sketch.columns if c.role == "feature" and c.name != label.rule.column]
-
-
 def _render(sketch: TableSketch, *, label: LabelDraft, name: str, near_repeats: bool) -> str:
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - needed by this command only
 
@@ -166,6 +163,7 @@ def _render(sketch: TableSketch, *, label: LabelDraft, name: str, near_repeats: 
     by_default = Counter(_by_default(column) for column in sketch.columns)
     return environment.from_string(template, globals=None).render(
         name=name,
+        seed=_SEED,
         table=path.name,
         folder=str(path.parent),
         source=sketch.source,

@@ -39,7 +39,6 @@ _PARTS: tuple[DatePart, ...] = ("year", "month", "day", "weekday", "hour")
 # What compressed files and workbooks begin with.
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _C1_BYTES = re.compile(rb"[\x80-\x9f]")
-_IDENTIFIER = re.compile(r"(^|[_\W])(id|ids|uuid|guid|key|index|idx|rownum|row_number|number|nr)$|^(id|unnamed)", re.I)
 
 
 @dataclass(frozen=True)
@@ -392,7 +391,7 @@ def _sketch(values: pd.Series, name: str, source_name: str, *, reading: Reading)
         reading=reading,
         resolution=_resolution(present) if kind == "number" else None,
     )
-    reason = _unfit(present, kind, source_name)
+    reason = _unfit(present, kind)
     if reason:
         return replace(sketch, role="ignored", remark=reason)
     return replace(sketch, remark=_remark(present, kind))
@@ -412,17 +411,12 @@ def _resolution(present: pd.Series) -> float | None:
     return float(f"1e-{decimals}")
 
 
-def _unfit(present: pd.Series, kind: ColumnKind, source_name: str) -> str:
+def _unfit(present: pd.Series, kind: ColumnKind) -> str:
     """Say why a column is no feature; empty if it may be one."""
     if present.empty:
         return "no row has a value"
     if kind == "date":
         return "a date or time, of which a model takes the parts"
-    all_differ = len(present) >= _FEW_ROWS and present.is_unique
-    if all_differ and kind == "text" and not _odd_value(present):
-        return "every row has a text of its own: an identifier, or free text"
-    if all_differ and kind == "integer" and _IDENTIFIER.search(source_name.strip()):
-        return "every row has a number of its own: an identifier"
     return ""
 
 
