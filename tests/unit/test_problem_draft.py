@@ -481,6 +481,20 @@ def test_weak_and_good_features_are_no_leaks(tmp_path: Path) -> None:
     assert {column.role for column in draft.columns} == {"feature", "label"}
 
 
+def test_a_column_of_dates_is_proposed_for_the_split_by_time(tmp_path: Path) -> None:
+    generator = np.random.Generator(np.random.PCG64(5))
+    days = pd.date_range("2024-01-01", periods=200).strftime("%Y-%m-%d")
+    frame = pd.DataFrame({"x": generator.integers(0, 9, 200), "sold": days, "target": generator.integers(0, 2, 200)})
+    path = tmp_path / "t.csv"
+    frame.to_csv(path, index=False)
+    draft = draft_problem(path, label="target", output=tmp_path / "p.toml")
+    assert any('set split.time = "sold"' in note for note in draft.notes)
+    text = draft.problem.read_text(encoding="utf-8")
+    assert load_problem(draft.problem).split.time is None
+    draft.problem.write_text(text.replace('# time = "sold"', 'time = "sold"'), encoding="utf-8")
+    assert load_problem(draft.problem).split.time == "sold"
+
+
 def test_identifiers_are_told_from_measurements(tmp_path: Path) -> None:
     generator = np.random.Generator(np.random.PCG64(4))
     frame = pd.DataFrame(

@@ -129,7 +129,7 @@ def draft_problem(
             rules=problem.gates.model,
             costs_set=problem.costs is not None,
         ),
-        notes=(*_conversions(sketch), *_notes(drafted, chained=chained)),
+        notes=(*_conversions(sketch), *_notes(sketch, drafted, chained=chained)),
     )
 
 
@@ -177,7 +177,13 @@ def _render(sketch: TableSketch, *, label: LabelDraft, name: str, near_repeats: 
         ],
         label=label,
         near_repeats=near_repeats,
+        dates=[column.name for column in _dates(sketch, label)],
     )
+
+
+def _dates(sketch: TableSketch, label: LabelDraft) -> list[ColumnSketch]:
+    """Return the columns that rows can be put in order of time by."""
+    return [c for c in sketch.columns if c.kind == "date" and c.name != label.rule.column and c.values.nunique() > 2]
 
 
 def _keys(section: BaseModel, names: Sequence[str]) -> dict[str, Any]:
@@ -261,7 +267,7 @@ def _conversions(sketch: TableSketch) -> tuple[str, ...]:
     return (*(f"The file: {reading}." for reading in sketch.readings), *columns)
 
 
-def _notes(label: LabelDraft, *, chained: bool) -> tuple[str, ...]:
+def _notes(sketch: TableSketch, label: LabelDraft, *, chained: bool) -> tuple[str, ...]:
     share = label.positives / label.rows
     notes = [f"Label {label.rule.rule!r}: {label.positives} of {label.rows} rows ({share:.1%}) are positive."]
     if label.guessed:
@@ -270,6 +276,10 @@ def _notes(label: LabelDraft, *, chained: bool) -> tuple[str, ...]:
         notes.append(
             f"{label.missing} rows have no label and are set aside (max_bad_rows = {label.missing} allows for them)."
         )
+    notes += [
+        f'If the model is to be used on later rows, set split.time = "{column.name}": it is then judged on later rows.'
+        for column in _dates(sketch, label)[:1]
+    ]
     if chained:
         notes.append(
             "Most rows lie within one unit of another on every feature, so near repeats are not kept together "

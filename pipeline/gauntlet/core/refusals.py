@@ -14,7 +14,7 @@ _PACK = "gauntlet run --from package"
 # What answers a gate that blocks: a key of the problem file or a command. All others are explained by a command.
 _ANSWERS: Mapping[str, str] = {
     "split::chosen_without_test": 'split.protocol = "honest"',
-    "split::no_repeats_across_splits": 'split.protocol = "honest"',
+    "split::no_repeats_across_splits": 'split.repeats = "together", with split.protocol = "honest"',
     "split::no_near_repeats_across_splits": "split.near_repeats = true",
     "split::groups_kept_together": "split.groups",
     "split::time_order": "split.time",
