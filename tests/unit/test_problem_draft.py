@@ -248,6 +248,7 @@ def test_two_values_make_a_rule(tmp_path: Path, values: list[object], rule: str)
         (["a", "b", "c"], "!= 'a'", 'target != "a"'),
         (["True", "False"], "false", "target == false"),
         (['say "no"', "b", "c"], 'say "no"', 'target == "say "no""'),
+        (["two\nlines", "b", "c"], "two\nlines", 'target == "two\nlines"'),
     ],
 )
 def test_the_positive_class_may_be_chosen(tmp_path: Path, values: list[object], positive: str, rule: str) -> None:
@@ -598,6 +599,11 @@ def test_drafts_the_parts_of_a_date_and_says_what_was_converted(tmp_path: Path) 
     assert problem.column("x").missing == ("?",)
     assert "Column 'x': '?' taken as missing, 1 cell." in made.notes
     assert "Column 'Tag': read as %d.%m.%Y, 60 cells." in made.notes
+    text = made.problem.read_text(encoding="utf-8")
+    assert '\n# time = "Tag" #' in text
+    by_time = made.problem.with_name("by_time.toml")
+    by_time.write_text(text.replace('# time = "Tag"', 'time = "Tag"'), encoding="utf-8")
+    assert load_problem(by_time).split.time == "Tag"
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

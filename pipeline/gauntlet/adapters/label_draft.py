@@ -99,8 +99,8 @@ def _asked(column: ColumnSketch, positive: str, *, where: str) -> tuple[str, Any
     comparison, text = (match.group(1), match.group(2)) if match else ("==", positive.strip())
     if len(text) >= 2 and text[0] in "\"'" and text[-1] == text[0]:
         text = text[1:-1]
-    if not text or "\n" in text or "\r" in text:
-        raise InputError(f"--positive {positive!r}: give a value on one line, or a comparison such as '>= 7'")
+    if not text:
+        raise InputError(f"--positive {positive!r}: give a value, or a comparison such as '>= 7'")
     if column.kind in ("text", "boolean") and comparison not in ("==", "!="):
         raise InputError(f"{where} holds {column.kind} values, which can be compared with == and != only")
     if column.kind == "text":

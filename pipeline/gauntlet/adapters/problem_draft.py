@@ -21,6 +21,7 @@ from gauntlet.adapters.drafted_files import DraftedFile, drafted_problem_file, s
 from gauntlet.adapters.label_draft import LabelDraft, draft_label, rule_draft
 from gauntlet.adapters.suite_sync import described, drafted_suites
 from gauntlet.adapters.table_sketch import ColumnSketch, TableSketch, plain_names, sketch_table
+from gauntlet.core.date_formats import parsed_format
 from gauntlet.core.errors import InputError
 from gauntlet.core.forecast import Forecast, forecast
 from gauntlet.core.problem import Problem
@@ -218,6 +219,10 @@ def _described(column: ColumnSketch, *, is_label: bool, alike: bool) -> dict[str
         "nullable": column.missing > 0 and not is_label,
         "ignored": column.role == "ignored" and not is_label,
         "is_label": is_label,
+        # A day without gaps can order the rows.
+        "is_moment": column.kind == "date"
+        and not column.missing
+        and all(parsed_format(text).has_date for text in column.reading.dates),
         "seen": _seen(column),
         "remark": "" if is_label else column.remark,
     }
