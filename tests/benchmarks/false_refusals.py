@@ -253,7 +253,7 @@ class _Maker:
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         seed = self.seeds.integer("problem")
         problem = drafted(table, folder, seed=seed, features=features, overrides=self.overrides)
-        return unfitted(problem, divided(table, problem), folder)
+        return unfitted(problem, divided(table, problem, folder), folder)
 
     def judged(self, table: SimulatedTable, features: Sequence[str] = ()) -> list[Verdict]:
         """Return the first refusal of a broken table; its model is fitted only if no gate refuses before."""

@@ -214,7 +214,7 @@ def caught_in(rows: int, table: int, damages: Sequence[Damage] = DAMAGES) -> lis
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         problem = drafted(drawn, folder, seed=seeds.integer("problem"))
-        candidate = fitted(unfitted(problem, divided(drawn, problem), folder))
+        candidate = fitted(unfitted(problem, divided(drawn, problem, folder), folder))
         return [_caught(candidate, damage) for damage in damages]
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from gauntlet.adapters.problem_draft import draft_problem
+from gauntlet.adapters.table_sketch import read_columns
 from gauntlet.core.grouping import columns_of_split
 from gauntlet.core.problem import Problem
 from gauntlet.core.problem_file import load_problem
@@ -37,6 +38,7 @@ from tests.benchmarks.simulated_tables import LABEL, SITE, SITES, SimulatedTable
 from tests.made_candidate import made_test_ledger
 
 TRIALS = 12
+TABLE = "table.csv"
 FLOOR = "model::auc_at_least_minimum"
 # All that judge the split or the model from the rows and the answers alone; those that fit models come last.
 GATES: tuple[Gate, ...] = (
@@ -103,7 +105,7 @@ def drafted(
         features: Columns that the user takes for features whatever the draft says.
         overrides: Other keys that replace the draft's; a search has ``TRIALS`` trials unless they say otherwise.
     """
-    path, output = folder / "table.csv", folder / "table.toml"
+    path, output = folder / TABLE, folder / "table.toml"
     table.frame.to_csv(path, index=False)
     draft_problem(path, label=LABEL, positive="1", output=output)
     family, known = table.family, dict[str, Any]({"seed": seed, "sweep.trials": TRIALS})
@@ -117,26 +119,28 @@ def drafted(
     return problem.model_copy(update={"columns": tuple(columns)})
 
 
-def divided(table: SimulatedTable, problem: Problem) -> Splits:
+def divided(table: SimulatedTable, problem: Problem, folder: Path) -> Splits:
     """Return the table's rows as the stages read and divide them.
+
+    Args:
+        table: The table.
+        problem: Its problem.
+        folder: The folder that it was drafted in.
 
     Raises:
         DataError: If the rows cannot be divided.
     """
     frame = table.frame
+    values = read_columns(folder / TABLE, source=problem.sources[0], columns=problem.columns)
     content = pd.util.hash_pandas_object(frame, index=False)
     repeat = content.groupby(content).cumcount()
     rows = pd.DataFrame({"row_id": [f"{key:016x}" + f"-{n}" * (n > 0) for key, n in zip(content, repeat, strict=True)]})
     for column in problem.features:
-        values = frame[column.name]
-        present = values.notna()
-        rows[column.name] = (
-            values.where(present, None).map(str, na_action="ignore").astype(object).where(present, None)
-            if column.kind == "text"
-            else pd.to_numeric(values).astype("float64")
-        )
+        text = column.kind == "text"
+        rows[column.name] = values[column.name] if text else values[column.name].astype("float64")
     for name in columns_of_split(problem):
-        rows[name] = frame[name]
+        rows[name] = values[name]
+    rows["source_row"] = np.arange(len(rows))
     rows["label"] = frame[LABEL].astype(np.int8)
     context = cast("StageContext", SimpleNamespace(problem=problem, seeds=Seeds(problem.seed)))
     grouping = split_stage._grouping(rows, problem)
