@@ -274,8 +274,9 @@ def _rows(table: PackageTable, state: State, split: SplitResult, place: Workplac
     values = rows[by_name[_folded(table.label)]].astype(str)
     if len(kept) != split.table.rows or kept["label"].to_numpy().astype(int).tolist() != _labels(values, kept["label"]):
         raise SystemExit(f"{table.name}: the rows of table split are not those of the file")
-    wanted = [by_name[_folded(column.source_name or column.name)] for column in problem.features]
-    return rows[wanted], kept["label"].to_numpy().astype(int), kept["split"].to_numpy().astype(str)
+    # Several features may come of one column of the file: the parts of a date.
+    wanted = dict.fromkeys(by_name[_folded(column.source_name or column.name)] for column in problem.features)
+    return rows[list(wanted)], kept["label"].to_numpy().astype(int), kept["split"].to_numpy().astype(str)
 
 
 def _labels(values: Any, label: Any) -> list[int]:

@@ -147,7 +147,9 @@ def run(tmp_path: Path) -> Run:
     generator = np.random.Generator(np.random.PCG64(3))
     number = generator.standard_normal(60).round(2)
     answer = np.where(number > 0, "yes", "no")
-    file = pd.DataFrame({"answer": answer, "some number": number, "gift": generator.integers(0, 9, 60)})
+    day = pd.Timestamp("2020-01-01") + pd.to_timedelta(generator.integers(0, 900, 60), unit="D")
+    gift = generator.integers(0, 9, 60)
+    file = pd.DataFrame({"answer": answer, "some number": number, "gift": gift, "day": day.strftime("%Y-%m-%d")})
     file.to_csv(folder / "up.csv", index=False)
     draft_problem(folder / "up.csv", label="answer", positive="yes", output=folder / "up.toml")
     order = generator.permutation(60)
@@ -166,7 +168,7 @@ def run(tmp_path: Path) -> Run:
 
 def test_the_plain_pipeline_gets_the_rows_of_the_file_that_the_run_divided(run: Run) -> None:
     features, label, names = benchmark._rows(run.table, run.state, run.split, run.place)
-    assert list(features) == ["some number", "gift"]
+    assert list(features) == ["some number", "gift", "day"], "the parts of a date are one column of the file"
     assert ((features["some number"] > 0).to_numpy() == (label == 1)).all()
     assert names.tolist() == run.frame["split"].tolist()
 
