@@ -178,6 +178,15 @@ def test_without_a_resolution_numbers_are_moved_by_rounding_and_whole_ones_stay(
     assert stable_under_noise(jittery).status is Status.FAIL
 
 
+@pytest.mark.parametrize(("levels", "moves"), [(11, True), (9, False)])
+def test_a_column_of_a_few_units_stays(sound, levels, moves):
+    """The unit is a tenth of the spread where the column has ten units in a standard deviation."""
+    spread = float(np.std(sound.splits.rows("train").features[FEATURE]))
+    candidate = _with_columns(sound, **{FEATURE: {"resolution": spread / levels}})
+    _, clean, noisy = _features_seen(candidate, stable_under_noise)
+    assert (noisy[FEATURE] != clean[FEATURE]).any() == moves
+
+
 def test_measured_and_other_columns_are_moved_each_in_its_way(sound):
     verdict, clean, noisy = _features_seen(_with_columns(sound, density={"resolution": None}), stable_under_noise)
     assert "one measuring unit on 10 columns and a millionth of each value on 1 column turns" in verdict.sentence

@@ -398,7 +398,10 @@ def _sketch(values: pd.Series, name: str, source_name: str, *, reading: Reading)
 
 
 def _resolution(present: pd.Series) -> float | None:
-    """Return the smallest decimal step seen, or None where there are too many decimals for a measurement."""
+    """Return the smallest decimal step seen.
+
+    None where there are too many decimals for a measurement, or none at all: whole numbers may be counts or codes.
+    """
     finite = present[np.isfinite(present)].unique()
     if not len(finite):
         return None
@@ -408,7 +411,7 @@ def _resolution(present: pd.Series) -> float | None:
         decimals = max(decimals, -int(exponent))
         if decimals > _MOST_DECIMALS:
             return None
-    return float(f"1e-{decimals}")
+    return float(f"1e-{decimals}") if decimals else None
 
 
 def _unfit(present: pd.Series, kind: ColumnKind) -> str:

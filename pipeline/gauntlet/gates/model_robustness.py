@@ -21,6 +21,8 @@ from gauntlet.stages.candidate import Candidate, checked_answers
 
 # How much another way to compute a number may change it, relative to its value.
 _ROUNDING = 1e-6
+# A measuring unit of a larger share of a column's standard deviation tells levels apart.
+_COARSE = 0.1
 
 
 @gate(
@@ -81,8 +83,10 @@ def stable_under_noise(candidate: Candidate) -> Verdict:
     """Guard that noise of one measuring unit changes few decisions and costs little AUC.
 
     A number of a column with a resolution is moved by a uniform draw from plus or minus that unit, and put back on the
-    measuring grid (multiples of the unit). Numbers without one are moved by a millionth of themselves, as rounding
-    would move them, unless they are whole. Booleans, texts, missing values and whole numbers without a resolution stay.
+    measuring grid (multiples of the unit). Where the unit is more than a tenth of the column's standard deviation on
+    train it stays: one unit is another level there, and would turn the decisions of any good model. Numbers without a
+    resolution are moved by a millionth of themselves, as rounding would move them, unless they are whole. Booleans,
+    texts, missing values and whole numbers without a resolution stay.
 
     FAIL takes a share of turned decisions whose exact interval lies beyond its bound, or a loss of AUC beyond its bound
     whose interval (DeLong's paired one) excludes 0. The level is divided by the two, which for "at least one of them"
@@ -90,14 +94,13 @@ def stable_under_noise(candidate: Candidate) -> Verdict:
     """
     name, rules = stable_under_noise.name, candidate.problem.gates.model
     test, threshold = chosen_on(candidate), threshold_of(candidate)
-    rows = candidate.splits.rows("test")
-    noisy, words = _with_noise(
-        rows.features, candidate.problem.features, generator=candidate.seeds.generator("gates", name)
-    )
+    rows, train = candidate.splits.rows("test"), candidate.splits.rows("train").features
+    fine = tuple(column for column in _numeric(candidate.problem.features) if not _is_coarse(column, train))
+    noisy, words = _with_noise(rows.features, fine, generator=candidate.seeds.generator("gates", name))
     if not words:
         sentence = (
-            "not judged: no feature can be moved, since booleans, texts and whole numbers without a resolution stay as "
-            "they are; set resolution on the columns that are measured"
+            "not judged: no feature can be moved, since booleans, texts, whole numbers without a resolution and "
+            "columns of a few measuring units stay as they are; set resolution on the columns that are measured"
         )
         return Verdict(name, Status.NOTE, sentence, rows=test.rows)
     if few := too_few_rows(name, candidate, test):
@@ -131,7 +134,7 @@ def _with_noise(
     The given frame stays as it is.
     """
     noisy, counts = features.copy(), {"one measuring unit": 0, "a millionth of each value": 0}
-    for column in _numeric(columns):
+    for column in columns:
         values = features[column.name].to_numpy(dtype=np.float64, na_value=np.nan)
         moved = _moved(column, values, drawn=generator.uniform(-1, 1, len(values)))
         noisy[column.name] = moved
@@ -154,6 +157,14 @@ def _moved(column: Column, values: NDArray[np.float64], *, drawn: NDArray[np.flo
     # 57 / 100 is the decimal number 0.57 as it is read from a file; 57 * 0.01 is not.
     on_grid = after / per_unit if np.isclose(per_unit * column.resolution, 1) else after * column.resolution
     return np.where(before == after, values, on_grid)
+
+
+def _is_coarse(column: Column, train: pd.DataFrame) -> bool:
+    """Say whether a column's unit is so large that moving a value by it is no noise."""
+    if column.resolution is None:
+        return False
+    values = train[column.name].to_numpy(dtype=np.float64, na_value=np.nan)
+    return bool(column.resolution > _COARSE * np.nanstd(values))
 
 
 def _numeric(features: Sequence[Column]) -> tuple[Column, ...]:
