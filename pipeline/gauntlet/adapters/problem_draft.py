@@ -178,7 +178,6 @@ def _render(sketch: TableSketch, *, label: LabelDraft, name: str, near_repeats: 
         ],
         label=label,
         near_repeats=near_repeats,
-        dates=[column.name for column in _dates(sketch, label)],
     )
 
 
