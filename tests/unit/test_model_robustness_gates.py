@@ -145,7 +145,7 @@ def test_measured_numbers_stay_on_their_grid_as_a_file_would_hold_them(sound):
 
 
 def test_a_unit_that_is_no_part_of_one_has_a_grid_too(sound):
-    frame = sound.splits.frame.assign(**{FEATURE: lambda rows: (rows[FEATURE] / 7).round() * 7.0})
+    frame = sound.splits.frame.assign(**{FEATURE: lambda rows: rows[FEATURE].round() * 7.0})
     changed = _with_columns(_fixed(_with_frame(sound, frame)), **{FEATURE: {"resolution": 7.0}})
     _, clean, noisy = _features_seen(changed, stable_under_noise)
     assert set(noisy[FEATURE] - clean[FEATURE]) == {-7, 0, 7}
@@ -153,7 +153,7 @@ def test_a_unit_that_is_no_part_of_one_has_a_grid_too(sound):
 
 @pytest.mark.parametrize(("resolution", "steps"), [(1.0, {-1, 0, 1}), (5.0, {-5, 0, 5}), (0.1, {-1, 0, 1})])
 def test_noise_on_whole_numbers_is_whole_and_missing_values_stay(sound, resolution, steps):
-    frame = sound.splits.frame.copy()
+    frame = sound.splits.frame.assign(**{FEATURE: sound.splits.frame[FEATURE] * 5})
     frame.loc[::7, FEATURE] = np.nan
     changed = _with_columns(
         _fixed(_with_frame(sound, frame)), **{FEATURE: {"kind": "integer", "resolution": resolution}}
