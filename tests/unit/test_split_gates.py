@@ -337,7 +337,8 @@ def test_too_few_rows_say_nothing_of_likeness(sound):
     few = frame[(frame["split"] != "test") | ((frame["split"] == "test").cumsum() <= 25)]
     verdict = _ask("splits_alike", with_rows(sound, few))
     assert (verdict.status, verdict.measured, verdict.bound) == (Status.NOTE, 25, 30)
-    assert "test has 25 rows" in verdict.sentence
+    assert "test has 25 groups of rows" in verdict.sentence
+    assert verdict.rows_needed == 30 * verdict.rows // 25
 
 
 def test_splits_of_small_tables_are_not_called_unlike_by_chance(sound):
