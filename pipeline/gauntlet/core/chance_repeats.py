@@ -10,12 +10,12 @@ Repeats are by chance if three things hold:
   whole variance of the label. The sum is compared with that of labels permuted among rows of like risk, so a risk that
   is estimated too low or too high in places changes nothing. It must be significant and more than a tenth of
   the variance, since no model is without error.
-- Where the rows are divided already: rows of a later split repeat earlier splits no more than after the splits' names
-  were permuted among rows of equal label, which a free division makes an exact test. It finds test rows that were
-  copied into train even where most rows repeat anyway.
+- Where the rows are divided already: rows of equal features and label stand in different splits no more than after the
+  splits' names were permuted among rows of equal label. A free division makes that an exact test. It finds test
+  rows that were copied into train even where most rows repeat anyway.
 
 Copies that are few beside very many chance repeats are not found, and matter little: a model has seen the same features
-with other rows' labels dozens of times.
+in dozens of other rows, and learns nothing new from one more.
 """
 
 from __future__ import annotations
@@ -60,8 +60,9 @@ class RepeatedRows:
         agreement: How much more the labels of repeated rows agree than chance makes them, as a share of the label's
             variance.
         agreement_p: The one-sided p-value of that agreement.
-        across: How many rows of a later split repeat one of an earlier split; None where rows are not divided.
-        across_expected: How many would, if rows were divided freely; None where they are not divided.
+        across: How many rows of equal features and label stand in different splits: of each set of m such rows the
+            number of pairs that lie apart, divided by m. None where rows are not divided.
+        across_expected: What a free division gives; None where rows are not divided.
         across_p: The one-sided p-value of ``across``.
     """
 
@@ -70,7 +71,7 @@ class RepeatedRows:
     expected: float
     agreement: float
     agreement_p: float
-    across: int | None = None
+    across: float | None = None
     across_expected: float | None = None
     across_p: float = 1.0
 
@@ -94,8 +95,8 @@ class RepeatedRows:
             )
         if self.across is not None and self.across_p < _LEVEL:
             return (
-                f"{self.across} rows of later splits repeat a row of an earlier split, where a free division gives "
-                f"{self.across_expected:.0f}"
+                "rows of equal features and label stand in different splits more often than a free division puts them "
+                f"there ({self.across:.1f} instead of {self.across_expected:.1f}, p {self.across_p:.2g})"
             )
         return ""
 
@@ -142,8 +143,8 @@ def judge_repeats(
     if "split" not in rows:
         return found
     place = rows["split"].map({name: place for place, name in enumerate(SPLIT_ORDER)}).to_numpy(dtype=np.int64)
-    across = twins.later(place)
-    drawn = np.array([twins.later(_permuted(place, label, draw)) for _ in range(_PERMUTATIONS)])
+    across = twins.apart(place, label)
+    drawn = np.array([twins.apart(_permuted(place, label, draw), label) for _ in range(_PERMUTATIONS)])
     return RepeatedRows(
         rows=len(rows),
         repeats=twins.repeats,
@@ -179,11 +180,13 @@ class _EqualTwins:
         others = np.bincount(self.vector, weights=values)[self.vector] - values
         return others / np.maximum(count - 1, 1)
 
-    def later(self, place: NDArray[np.int64]) -> int:
-        """Return how many rows repeat a row of an earlier place."""
-        first = np.full(int(self.vector.max()) + 1, len(SPLIT_ORDER))
-        np.minimum.at(first, self.vector, place)
-        return int((place > first[self.vector]).sum())
+    def apart(self, place: NDArray[np.int64], label: NDArray[np.float64]) -> float:
+        """Return the pairs of equal label and different place, of each set of rows divided by its rows."""
+        key = (self.vector * 2 + label.astype(np.int64)) * len(SPLIT_ORDER) + place
+        counts = np.bincount(key, minlength=2 * len(SPLIT_ORDER) * (int(self.vector.max()) + 1))
+        counts = counts.reshape(-1, len(SPLIT_ORDER)).astype(np.float64)
+        rows = counts.sum(axis=1)
+        return float(((rows**2 - (counts**2).sum(axis=1)) / np.maximum(2 * rows, 1)).sum())
 
 
 @dataclass(frozen=True)
@@ -210,9 +213,10 @@ class _NearTwins:
         total = np.bincount(self.first, weights=values[self.second], minlength=self.rows)
         return total / np.maximum(count, 1)
 
-    def later(self, place: NDArray[np.int64]) -> int:
-        """Return how many rows have a near one of an earlier place."""
-        return len(np.unique(self.first[place[self.second] < place[self.first]]))
+    def apart(self, place: NDArray[np.int64], label: NDArray[np.float64]) -> float:
+        """Return the pairs of equal label and different place, of each row divided by the rows near it."""
+        counted = (place[self.first] != place[self.second]) & (label[self.first] == label[self.second])
+        return float((counted / np.bincount(self.first, minlength=self.rows)[self.first]).sum())
 
 
 _Twins = _EqualTwins | _NearTwins

@@ -71,10 +71,10 @@ def not_worse_than_champion(candidate: Candidate) -> Verdict:
 
     Both answer the same test rows. Rows whose features are among the champion's own training rows are left out: it
     could know them by heart. (With ``split.repeats = "by chance"`` only rows that were among them.) Not to be worse by
-    more than the margins must be shown by a paired test of non-inferiority (DeLong's for the AUC, paired differences for the Brier score, and a paired bootstrap for both; Holm's correction); that no difference was found
-    is not enough. Where the rows are too few to decide, there is no decision: the champion stays, and the message says
-    from how many rows of the table there could be one. Rows that the champion was chosen on, but not fitted on, stay
-    in.
+    more than the margins must be shown by a paired test of non-inferiority (DeLong's for the AUC, paired differences
+    for the Brier score, and a paired bootstrap for both; Holm's correction); that no difference was found is not
+    enough. Where the rows are too few to decide, there is no decision: the champion stays, and the message says from
+    how many rows of the table there could be one. Rows that the champion was chosen on, but not fitted on, stay in.
     """
     name, incumbent, test = not_worse_than_champion.name, _incumbent(candidate), chosen_on(candidate)
     if incumbent.bootstrap:
