@@ -171,7 +171,7 @@ def champion_of(candidate: Candidate, **changes: Any) -> Incumbent:
     known = {
         "version": VERSION,
         "model": candidate.models["forest"],
-        "training": train.features.assign(label=train.label),
+        "training": train.features.assign(label=train.label, row_id=train.row_id),
         "curated_rows": len(candidate.splits.frame),
         "ledger_version": VERSION.version,
         "sequence": 1,

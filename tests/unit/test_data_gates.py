@@ -186,12 +186,24 @@ def test_drift_must_be_both_large_and_sure(sound):
     assert {"pH", "density"} <= set(worst.sentence.split())
 
 
+def test_rows_that_agree_in_all_columns_count_once_unless_they_do_so_by_chance(sound):
+    before = sound.splits.frame.query("split == 'train'")[[*sound.splits.features, "label"]]
+    repeated = pd.concat([before, *[before.head(1)] * 2000], ignore_index=True)
+    drifting = sound.changed(incumbent=champion_of(sound, training=repeated))
+    verdict = _ask("no_drift", drifting)
+    assert verdict.status is Status.PASS
+    assert "; by rows " in verdict.sentence
+    split = drifting.problem.split.model_copy(update={"repeats": "by chance"})
+    by_chance = drifting.changed(problem=drifting.problem.model_copy(update={"split": split}))
+    assert _ask("no_drift", by_chance).status is Status.FAIL
+
+
 def test_chance_alone_is_no_drift(sound):
     red = 0
     for seed in range(40):
         draw = np.random.default_rng(seed).random(len(sound.splits.frame)) < 0.045
         rows = sound.splits.frame[draw]
-        before = sound.splits.frame[~draw][[*sound.splits.features, "label"]].head(110)
+        before = sound.splits.frame[~draw][[*sound.splits.features, "label"]].sample(110, random_state=seed)
         candidate = with_rows(sound, rows.assign(split="train"), incumbent=champion_of(sound, training=before))
         red += _ask("no_drift", candidate).status is not Status.PASS
     assert red <= 1

@@ -10,8 +10,10 @@ from gauntlet.core.errors import DataError
 from gauntlet.core.grouping import (
     SPLIT_ORDER,
     columns_of_split,
+    group_by_keys,
     group_rows,
     near_repeats_across,
+    source_order,
     split_by_time,
     split_groups,
     time_ranks,
@@ -204,6 +206,28 @@ def test_rows_that_share_a_key_in_any_column_join_one_group():
     plain = group_rows(frame, columns=COLUMNS, content=content, near_repeats=True)
     none = group_rows(frame, columns=COLUMNS, content=content, near_repeats=True, keys=keys[[]])
     assert np.array_equal(plain.group, none.group)
+
+
+def test_rows_that_repeat_by_chance_are_joined_by_keys_only():
+    keys = pd.DataFrame({"customer": ["a", "b", "a", "c", "d"]})
+    grouping = group_by_keys(keys)
+    assert grouping.group[0] == grouping.group[2]
+    assert (grouping.count, len(grouping.near_pairs)) == (4, 0)
+    assert group_by_keys(keys[[]]).count == 5
+    with pytest.raises(DataError, match=r"split.groups: customer is missing in 1 of 2 rows"):
+        group_by_keys(pd.DataFrame({"customer": ["x", None]}))
+
+
+def test_the_order_of_the_files_is_that_of_the_problem():
+    sources = [{"name": name, "file": f"{name}.csv"} for name in ("red", "white")]
+    rows = pd.DataFrame(
+        {
+            "row_id": ["d", "c", "b", "a"],
+            "source": ["white", "red", "white", "red"],
+            "source_row": [0, 7, 1, 2],
+        }
+    )
+    assert source_order(rows, make_problem(sources=sources)).tolist() == [2, 1, 3, 0]
 
 
 def test_a_row_without_a_key_is_refused():

@@ -114,7 +114,7 @@ def test_what_the_rows_cannot_decide_blocks_and_says_how_many_rows_would(sound):
     assert f"a table of about {verdict.rows_needed} such rows" in verdict.sentence
 
 
-@pytest.mark.parametrize("margin", [0.001, 0.002])
+@pytest.mark.parametrize("margin", [0.0005, 0.001])
 def test_the_rows_that_would_decide_grow_with_the_square_of_the_margin(sound, margin):
     wide, narrow = (
         not_worse_than_champion(_with(_champion_shaken(sound, by=0.02), margins={"auc": one})).rows_needed
@@ -163,6 +163,20 @@ def test_the_type_of_the_champions_training_rows_does_not_hide_them(sound):
 def test_rows_are_known_by_the_features_that_the_champion_had(sound):
     training = _known_to_champion(sound, 600).drop(columns="pH")
     assert not_worse_than_champion(_against(sound, training=training)).rows == 0
+
+
+def test_where_rows_repeat_by_chance_a_row_is_known_by_its_identifier(sound):
+    split = sound.problem.split.model_copy(update={"repeats": "by chance"})
+    candidate = sound.changed(problem=sound.problem.model_copy(update={"split": split}))
+    test = candidate.splits.rows("test")
+    # The champion was fitted on rows of the same features; ten of them are test rows themselves.
+    names = [*test.row_id[:10], *(f"other {number}" for number in range(590))]
+    training = test.features.assign(label=test.label, row_id=names)
+    assert not_worse_than_champion(_against(candidate, training=training)).rows == 590
+    assert not_worse_than_champion(_against(sound, training=training)).rows == 0
+    # Without identifiers, or with other features, rows are known by what they share.
+    for lacking in ("row_id", "alcohol"):
+        assert not_worse_than_champion(_against(candidate, training=training.drop(columns=lacking))).rows == 0
 
 
 def test_openings_for_frozen_choices_are_in_order(sound, tmp_path):

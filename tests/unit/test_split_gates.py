@@ -203,6 +203,55 @@ def test_rows_that_lie_too_dense_to_be_compared_fail(sound):
     assert not BY_NAME["no_near_repeats_across_splits"].applies(load_problem(overrides={"split.near_repeats": False}))
 
 
+def _by_chance(candidate):
+    split = candidate.problem.split.model_copy(update={"repeats": "by chance"})
+    return candidate.changed(problem=candidate.problem.model_copy(update={"split": split}))
+
+
+def _coarse(sound):
+    """Return the candidate with two levels a column, its rows divided freely."""
+    frame = sound.splits.frame.copy()
+    for column in sound.problem.features:
+        if column.kind != "boolean":
+            frame[column.name] = (
+                np.where(frame[column.name] < frame[column.name].median(), 1.0, 3.0) * column.resolution
+            )
+    frame["group_id"] = frame["row_id"]
+    return with_rows(sound, frame)
+
+
+def test_repeats_by_chance_pass_where_the_problem_says_so_and_copies_do_not(sound):
+    coarse = _coarse(sound)
+    for name in ("no_repeats_across_splits", "no_near_repeats_across_splits"):
+        assert _ask(name, coarse).status is Status.FAIL
+        verdict = _ask(name, _by_chance(coarse))
+        assert verdict.status is Status.PASS, verdict.sentence
+        assert verdict.measured > 500
+        test = coarse.splits.frame[coarse.splits.frame["split"] == "test"]
+        copies = test.assign(row_id=test["row_id"] + "-copy", split="train", group_id=test["row_id"] + "-copy")
+        copied = with_rows(_by_chance(coarse), pd.concat([coarse.splits.frame, copies], ignore_index=True))
+        verdict = _ask(name, copied)
+        assert verdict.status is Status.FAIL
+        assert verdict.sentence.startswith('split.repeats says "by chance", but ')
+    # The claim is of the rows, not of their order.
+    shuffled = with_rows(_by_chance(coarse), coarse.splits.frame.sample(frac=1, random_state=2))
+    assert _ask("no_repeats_across_splits", shuffled) == _ask("no_repeats_across_splits", _by_chance(coarse))
+
+
+def test_likeness_counts_one_row_of_each_group(sound):
+    frame = sound.splits.frame
+    first = frame[frame["split"] == "train"].iloc[[0]]
+    # One training row stands there a thousand times: by rows train is unlike all others, by groups it is not.
+    repeats = pd.concat([first] * 1000, ignore_index=True)
+    repeats["row_id"] = [f"{first['row_id'].iloc[0]}-{number}" for number in range(1000)]
+    verdict = _ask("splits_alike", with_rows(sound, pd.concat([frame, repeats], ignore_index=True)))
+    assert verdict.status is Status.PASS
+    assert "; by rows " in verdict.sentence
+    assert verdict.measured == _ask("splits_alike", sound).measured
+    alone = repeats.assign(group_id=repeats["row_id"])
+    assert _ask("splits_alike", with_rows(sound, pd.concat([frame, alone], ignore_index=True))).status is Status.FAIL
+
+
 def test_a_group_or_time_that_is_missing_or_unreadable_is_an_error(ordered):
     for name, column, value, message in (
         ("groups_kept_together", "cellar", None, "cellar is missing in 1 of"),
@@ -337,7 +386,8 @@ def test_too_few_rows_say_nothing_of_likeness(sound):
     few = frame[(frame["split"] != "test") | ((frame["split"] == "test").cumsum() <= 25)]
     verdict = _ask("splits_alike", with_rows(sound, few))
     assert (verdict.status, verdict.measured, verdict.bound) == (Status.NOTE, 25, 30)
-    assert "test has 25 rows" in verdict.sentence
+    assert "test has 25 groups of rows" in verdict.sentence
+    assert verdict.rows_needed == 30 * verdict.rows // 25
 
 
 def test_splits_of_small_tables_are_not_called_unlike_by_chance(sound):

@@ -124,6 +124,20 @@ def group_rows(
     return Grouping(group=group, near_pairs=first_rows[near])
 
 
+def group_by_keys(keys: pd.DataFrame) -> Grouping:
+    """Group rows by their keys only, each row without one alone: where rows repeat each other by chance.
+
+    Args:
+        keys: As in ``group_rows``; perhaps no column at all.
+
+    Raises:
+        DataError: If a value of ``keys`` is missing.
+    """
+    alone = np.arange(len(keys), dtype=np.int64)
+    group = _joined(alone, keys) if len(keys.columns) else alone
+    return Grouping(group=group, near_pairs=np.empty((0, 2), dtype=np.int64))
+
+
 def _joined(group: NDArray[np.int64], keys: pd.DataFrame) -> NDArray[np.int64]:
     """Return the groups after rows that share a value in any of the columns have joined."""
     for name, values in keys.items():
@@ -177,6 +191,31 @@ def _counted(points: pd.DataFrame, near: NDArray[np.int64], *, rows: int, compar
             if len(both) and example is None:
                 example = (str(first[both[0]]), str(second[both[0]]))
     return NearRepeats(rows=rows, pairs=pairs, compared=compared, example=example)
+
+
+def near_neighbours(
+    features: pd.DataFrame, columns: Sequence[Column], *, relative_tolerance: float, most: int = 7
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return near repeats as two arrays of positions: a row, and another row near it.
+
+    Args:
+        features: The features, one column for each of ``columns``.
+        columns: The features' descriptions.
+        relative_tolerance: How far apart, relative to the greater, numbers without a resolution count as equal.
+        most: So many near rows of each row are returned, the nearest.
+    """
+    keys, scaled = _coordinates(features, columns, relative_tolerance)
+    found = [np.empty((0, 2), dtype=np.int64)]
+    for members in _alike(keys, scaled):
+        points = np.nan_to_num(scaled[members])
+        # A row is among its own neighbours. The bound of the distance is exclusive.
+        bound = np.nextafter(TOLERANCE, 2)
+        _, near = _tree(points).query(points, k=min(most + 1, len(members)), p=np.inf, distance_upper_bound=bound)
+        row = np.repeat(np.arange(len(members)), near.shape[1])
+        kept = (near.ravel() < len(members)) & (near.ravel() != row)
+        found.append(np.column_stack([members[row[kept]], members[near.ravel()[kept]]]))
+    pairs = np.concatenate(found)
+    return pairs[:, 0], pairs[:, 1]
 
 
 def is_measured(column: Column) -> bool:

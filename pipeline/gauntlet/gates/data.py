@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 
@@ -164,8 +166,9 @@ def no_drift(candidate: Candidate) -> Verdict:
     """Guard that the candidate's training rows are like the champion's, in every feature and in the label.
 
     A column has drifted if its population stability index is above ``maximum_psi`` and a two-sample test rejects at
-    ``alpha`` after Holm's correction over all columns. A feature that the champion did not have cannot be compared:
-    WARN. With too few rows it is NOTE.
+    ``alpha`` after Holm's correction over all columns. Rows that agree in all of them count once, unless
+    ``split.repeats`` says that they do so by chance; the message adds the index by rows. A feature that the champion
+    did not have cannot be compared: WARN. With too few rows it is NOTE.
     """
     rules, incumbent = candidate.problem.gates.data, _incumbent(candidate)
     rows = candidate.splits.rows("train")
@@ -180,8 +183,13 @@ def no_drift(candidate: Candidate) -> Verdict:
         raise DataError("the rows that the champion was fitted on cannot be had, so nothing can be compared")
     fewest = min(len(current), len(before))
     if fewest < rules.minimum_rows:
-        sentence = f"{len(before)} rows then and {len(current)} now: fewer than {rules.minimum_rows} tell no drift"
-        return Verdict(DRIFT, Status.NOTE, sentence, float(fewest), float(rules.minimum_rows), len(current))
+        needed = math.ceil(len(candidate.splits.frame) * rules.minimum_rows / fewest)
+        sentence = (
+            f"{len(before)} rows then and {len(current)} now: fewer than {rules.minimum_rows} training rows tell no "
+            f"drift, a table of about {needed} rows has them"
+        )
+        note = Verdict(DRIFT, Status.NOTE, sentence, float(fewest), float(rules.minimum_rows), len(current))
+        return replace(note, rows_needed=needed)
     return _drifted(candidate, before, current)
 
 
@@ -189,10 +197,18 @@ def _drifted(candidate: Candidate, before: pd.DataFrame, current: pd.DataFrame) 
     rules = candidate.problem.gates.data
     shared = [name for name in current.columns if name in before.columns]
     unknown = [str(name) for name in current.columns if name not in before.columns]
+    by_rows = {column.column: column.psi for column in drift(before, current, columns=shared)}
+    if candidate.problem.split.repeats == "together":
+        before, current = (rows[shared].drop_duplicates() for rows in (before, current))
     moved = sorted(drift(before, current, columns=shared), key=lambda column: -column.psi)
     drifted = [column for column in moved if column.psi > rules.maximum_psi and column.adjusted_p < rules.alpha]
     named = drifted or moved[:1]
-    said = listed([f"{c.column} (index {c.psi:.3f}, adjusted p {c.adjusted_p:.2g})" for c in named])
+    said = listed(
+        [
+            f"{c.column} (index {c.psi:.3f}, adjusted p {c.adjusted_p:.2g}; by rows {by_rows[c.column]:.3f})"
+            for c in named
+        ]
+    )
     if drifted:
         status, sentence = Status.FAIL, f"drifted from the champion's training rows: {said}"
     elif unknown:

@@ -70,11 +70,11 @@ def not_worse_than_champion(candidate: Candidate) -> Verdict:
     """Guard that the candidate is not worse than the champion (or is better, where the problem asks for that).
 
     Both answer the same test rows. Rows whose features are among the champion's own training rows are left out: it
-    could know them by heart. Not to be worse by more than the margins must be shown by a paired test of non-inferiority
-    (DeLong's for the AUC, paired differences for the Brier score, and a paired bootstrap for both; Holm's correction);
-    that no difference was found is not enough. Where the rows are too few to decide, there is no decision: the champion
-    stays, and the message says from how many rows of the table there could be one. Rows that the champion was chosen
-    on, but not fitted on, stay in.
+    could know them by heart. (With ``split.repeats = "by chance"`` only rows that were among them.) Not to be worse by
+    more than the margins must be shown by a paired test of non-inferiority (DeLong's for the AUC, paired differences
+    for the Brier score, and a paired bootstrap for both; Holm's correction); that no difference was found is not
+    enough. Where the rows are too few to decide, there is no decision: the champion stays, and the message says from
+    how many rows of the table there could be one. Rows that the champion was chosen on, but not fitted on, stay in.
     """
     name, incumbent, test = not_worse_than_champion.name, _incumbent(candidate), chosen_on(candidate)
     if incumbent.bootstrap:
@@ -135,19 +135,25 @@ def _verdict_of(comparison: Comparison, sentence: str) -> Verdict:
 def _unknown_to_champion(candidate: Candidate, training: pd.DataFrame | None) -> NDArray[np.bool_]:
     """Return which test rows the champion was not fitted on, by their features.
 
+    Where rows repeat each other by chance, nearly all features are known to every model; there a row counts as known if
+    its identifier was among the champion's rows. That takes a champion that has the features of the candidate.
+
     Raises:
         DataError: If the champion's training rows are not known.
     """
-    test = candidate.splits.rows("test").features
-    shared = [] if training is None else [name for name in test.columns if name in training.columns]
+    test = candidate.splits.rows("test")
+    shared = [] if training is None else [name for name in test.features.columns if name in training.columns]
     if training is None or training.empty or not shared:
         raise DataError(
             "the rows that the champion was fitted on cannot be had, so nobody knows which test rows are new to it; "
             "bring back the split table that the promotion ledger names for it"
         )
+    by_chance = candidate.problem.split.repeats == "by chance"
+    if by_chance and "row_id" in training.columns and len(shared) == len(test.features.columns):
+        return ~np.isin(np.array(test.row_id), training["row_id"].to_numpy(dtype=str))
     # A hash depends on the type: true and 1.0 are the same value here.
-    fitted = feature_keys(training[shared].astype(test[shared].dtypes))
-    return ~np.isin(feature_keys(test[shared]), fitted)
+    fitted = feature_keys(training[shared].astype(test.features[shared].dtypes))
+    return ~np.isin(feature_keys(test.features[shared]), fitted)
 
 
 def _incumbent(candidate: Candidate) -> Incumbent:

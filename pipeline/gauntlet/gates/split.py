@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pandas as pd
 
 from gauntlet.core.errors import DataError
@@ -98,26 +101,42 @@ def time_order(candidate: Candidate) -> Verdict:
 def splits_alike(candidate: Candidate) -> Verdict:
     """Guard that validation and test rows are like the training rows, in every feature and in the label.
 
-    A column is unlike if its population stability index is above ``maximum_psi`` and a two-sample test rejects at
-    ``alpha`` after Holm's correction over all columns and splits. Where rows are divided by time they may differ, for
-    the world does; there this gate is not asked, and ``data::no_drift`` compares promotions with each other.
+    One row of each group counts (the one of the least ``row_id``): a group moves as a whole, so its rows are no
+    independent witnesses; the message adds the index by rows. A column is unlike if its population stability index is
+    above ``maximum_psi`` and a two-sample test rejects at ``alpha`` after Holm's correction over all columns and
+    splits. With fewer than ``minimum_rows`` groups in a split it is NOTE. Where rows are divided by time they may
+    differ, for the world does; there this gate is not asked, and ``data::no_drift`` compares promotions with each
+    other.
     """
     frame, rules = judged_rows(candidate), candidate.problem.gates.split
-    sizes = {name: int((frame["split"] == name).sum()) for name in splits_of(candidate)}
+    one_of_each = frame.sort_values("row_id", kind="stable").drop_duplicates("group_id")
+    sizes = {name: int((one_of_each["split"] == name).sum()) for name in splits_of(candidate)}
     fewest = min(sizes, key=sizes.__getitem__)
     if sizes[fewest] < rules.minimum_rows:
-        sentence = f"{fewest} has {sizes[fewest]} rows; fewer than {rules.minimum_rows} say nothing about likeness"
-        bound = float(rules.minimum_rows)
-        return Verdict(SPLITS_ALIKE, Status.NOTE, sentence, float(sizes[fewest]), bound, len(frame))
-    found = _moved(frame, [*candidate.splits.features, "label"], splits_of(candidate))
+        needed = math.ceil(len(frame) * rules.minimum_rows / max(1, sizes[fewest]))
+        sentence = (
+            f"{fewest} has {sizes[fewest]} groups of rows; fewer than {rules.minimum_rows} say nothing about likeness, "
+            f"a table of about {needed} such rows would have them"
+        )
+        note = Verdict(SPLITS_ALIKE, Status.NOTE, sentence, float(sizes[fewest]), float(rules.minimum_rows), len(frame))
+        return replace(note, rows_needed=needed)
+    columns, names = [*candidate.splits.features, "label"], splits_of(candidate)
+    found = _moved(one_of_each, columns, names)
     adjusted = holm_adjusted({place: moved.p for place, moved in found.items()})
     worst = sorted(found, key=lambda place: -found[place].psi)
     unlike = [p for p in worst if found[p].psi > rules.maximum_psi and adjusted[p] < rules.alpha]
     named = unlike or worst[:1]
-    said = listed([f"{p} (index {found[p].psi:.3f}, adjusted p {adjusted[p]:.2g})" for p in named])
+    by_rows = _moved(frame, columns, names) if len(one_of_each) < len(frame) else found
+    said = listed(
+        [
+            f"{p} (index {found[p].psi:.3f}, adjusted p {adjusted[p]:.2g}"
+            + (f"; by rows {by_rows[p].psi:.3f})" if by_rows is not found else ")")
+            for p in named
+        ]
+    )
     status = Status.FAIL if unlike else Status.PASS
     sentence = f"unlike train: {said}" if unlike else f"no column is unlike that of train; the furthest is {said}"
-    return Verdict(SPLITS_ALIKE, status, sentence, found[named[0]].psi, rules.maximum_psi, len(frame))
+    return Verdict(SPLITS_ALIKE, status, sentence, found[named[0]].psi, rules.maximum_psi, len(one_of_each))
 
 
 def _moved(frame: pd.DataFrame, columns: list[str], names: tuple[str, ...]) -> dict[str, ColumnDrift]:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from gauntlet.adapters import near_repeats
 from gauntlet.core import grouping
+from gauntlet.core.chance_repeats import judge_repeats
 from gauntlet.core.errors import DataError
 from gauntlet.core.grouping import SPLIT_ORDER
 from gauntlet.core.problem import Problem
@@ -33,16 +34,21 @@ def _has_groups(problem: Problem) -> bool:
 @gate(
     NO_REPEATS,
     needs=("splits",),
-    remedy='Use split.protocol = "honest", which keeps repeats together; in a pipeline of your own, group rows by '
-    "their features before you divide them.",
+    remedy='Use split.protocol = "honest" with split.repeats = "together": they keep repeats in one split. In a '
+    "pipeline of your own, group rows by their features before you divide them.",
 )
 def no_repeats_across_splits(candidate: Candidate) -> Verdict:
     """Guard that no row of a later split repeats a row of an earlier one on every feature: the leakage gate.
 
     A model that has seen a row in training knows its label, so scores on such rows prove nothing. Features are compared
-    anew, whatever the split says of its groups; two missing values count as equal, labels do not count.
+    anew, whatever the split says of its groups; two missing values count as equal, labels do not count. Where
+    ``split.repeats`` says that rows repeat by chance, that claim is tested instead (see ``core.chance_repeats``): more
+    repeats than permuted columns have, labels that agree like those of copies, or more repeats across splits than a
+    free division gives are FAIL.
     """
     frame = judged_rows(candidate)
+    if candidate.problem.split.repeats == "by chance":
+        return _claim_of_chance(candidate, frame, NO_REPEATS)
     place = frame["split"].map({name: place for place, name in enumerate(SPLIT_ORDER)})
     alike = frame.assign(place=place).groupby(list(candidate.splits.features), dropna=False, sort=False)
     repeats = frame[place > alike["place"].transform("min")]
@@ -73,9 +79,12 @@ def no_near_repeats_across_splits(candidate: Candidate) -> Verdict:
     A column's unit is its ``resolution``; numbers without one may differ by ``relative_tolerance``; whole numbers,
     texts and booleans must be equal, and missing values equal each other. The answer is that of comparing all pairs,
     found in memory by a tree, and of many rows on Spark by a join on shifted grids. Where rows lie so dense
-    that more than ``maximum_compared_pairs`` would have to be compared, it is FAIL, since nothing was shown.
+    that more than ``maximum_compared_pairs`` would have to be compared, it is FAIL, since nothing was shown. Where
+    ``split.repeats`` says that rows repeat by chance, that claim is tested of near repeats.
     """
     frame, rules = judged_rows(candidate), candidate.problem.gates.split
+    if candidate.problem.split.repeats == "by chance":
+        return _claim_of_chance(candidate, frame, NO_NEAR_REPEATS)
     found = _near_repeats(candidate, frame)
     if found.rows != len(frame):
         raise DataError(f"split: there are {found.rows} rows on Spark and {len(frame)} in memory")
@@ -90,6 +99,21 @@ def no_near_repeats_across_splits(candidate: Candidate) -> Verdict:
     example = f", such as {found.example[1]} and the earlier {found.example[0]}" if found.example else ""
     fault = f"{found.pairs} pairs of rows of different splits lie within one unit on every feature{example}"
     return no_rows_but(NO_NEAR_REPEATS, found.pairs, rows=len(frame), good=good, fault=fault)
+
+
+def _claim_of_chance(candidate: Candidate, frame: pd.DataFrame, gate_name: str) -> Verdict:
+    """Return the verdict that rows repeat each other by chance, as ``split.repeats`` says."""
+    found = judge_repeats(
+        frame.sort_values("row_id", ignore_index=True),
+        columns=candidate.problem.features,
+        seeds=candidate.seeds,
+        near=gate_name == NO_NEAR_REPEATS,
+        relative_tolerance=candidate.problem.gates.split.relative_tolerance,
+    )
+    status = Status.PASS if found.by_chance else Status.FAIL
+    kind = "near repeats: " if gate_name == NO_NEAR_REPEATS else ""
+    claim = "" if found.by_chance else 'split.repeats says "by chance", but '
+    return Verdict(gate_name, status, f"{claim}{kind}{found.sentence}", float(found.repeats), None, len(frame))
 
 
 def _near_repeats(candidate: Candidate, frame: pd.DataFrame) -> grouping.NearRepeats:

@@ -42,6 +42,14 @@ def relabelled_test_rows_copied_into_train(candidate: Candidate) -> Candidate:
     return _with_copies(candidate, rows.assign(label=1 - rows["label"]))
 
 
+@saboteur(NO_REPEATS)
+def copies_called_repeats_by_chance(candidate: Candidate) -> Candidate:
+    """Copy a hundred test rows into the training rows, and say that rows repeat by chance."""
+    split = candidate.problem.split.model_copy(update={"repeats": "by chance"})
+    copied = _with_copies(candidate, _test_rows(candidate))
+    return copied.changed(problem=candidate.problem.model_copy(update={"split": split}))
+
+
 @saboteur(NO_NEAR_REPEATS)
 def rounded_copies_in_train(candidate: Candidate) -> Candidate:
     """Copy a hundred test rows into the training rows, each value one measuring unit further."""
@@ -181,6 +189,7 @@ SABOTEURS: tuple[Saboteur, ...] = (
     tuned_on_test,
     test_rows_copied_into_train,
     relabelled_test_rows_copied_into_train,
+    copies_called_repeats_by_chance,
     rounded_copies_in_train,
     group_torn_apart,
     future_rows_in_train,

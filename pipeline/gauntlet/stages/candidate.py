@@ -106,7 +106,7 @@ class Incumbent:
         fault: Why it could not be looked up, loaded or asked; None if it could, or if there positively is none.
         is_candidate: Whether it is the very model that is judged.
         model: The champion's model; None if there is none, or it could not be loaded.
-        training: The rows it was fitted on: its features and ``label``; None if they cannot be had.
+        training: The rows it was fitted on: ``row_id``, its features and ``label``; None if they cannot be had.
         curated_rows: The rows of the curated table when it was promoted; None if the ledger does not say.
         ledger_version: The version that the promotion ledger says is champion; None if it says that none is.
         sequence: The ledger's last sequence number; 0 if it has no entry.

@@ -64,14 +64,14 @@ def incumbent_of(context: StageContext, *, model_digest: str) -> Incumbent:
 
 
 def _training_rows(context: StageContext, table: TableRef | None) -> pd.DataFrame | None:
-    """Return the features and labels that the champion was fitted on; None if they cannot be had any more."""
+    """Return the champion's training rows (identifiers, labels, features); None if they cannot be had any more."""
     from pyspark.sql import functions as F  # noqa: N812, PLC0415 - pyspark's convention; imported where Spark is
 
     if table is None or not context.target.tables.exists(table):
         return None
     rows = context.target.tables.read(table)
     features = [column.name for column in context.problem.features if column.name in rows.columns]
-    frame: pd.DataFrame = rows.where(F.col("split") == "train").select("label", *features).toPandas()
+    frame: pd.DataFrame = rows.where(F.col("split") == "train").select("row_id", "label", *features).toPandas()
     return frame
 
 

@@ -12,6 +12,7 @@ from gauntlet.core.grouping import (
     SPLIT_ORDER,
     Grouping,
     columns_of_split,
+    group_by_keys,
     group_rows,
     source_order,
     split_by_time,
@@ -27,9 +28,10 @@ def split(context: StageContext, *, ingest: IngestResult) -> SplitResult:
     """Divide the curated rows into train, validation and test, and write them as table ``split``.
 
     Under ``honest`` rows that repeat each other exactly, lie within one measuring unit on every feature, or share a
-    value of ``split.groups`` stay in one split. With ``split.time`` no training row is later than a group of a later
-    split, and the splits are not stratified by label. Under ``notebook`` rows are divided at random as the tutorial
-    does, repeats across, and models are chosen on test; such a run is for comparison and never promoted.
+    value of ``split.groups`` stay in one split; with ``split.repeats = "by chance"`` only the last holds. With
+    ``split.time`` no training row is later than a group of a later split, and the splits are not stratified by label.
+    Under ``notebook`` rows are divided at random as the tutorial does, repeats across, and models are chosen on test;
+    such a run is for comparison and never promoted.
 
     Raises:
         DataError: If a split would be left without rows of both classes, or a value of ``split.groups`` or
@@ -77,6 +79,8 @@ def _names(rows: pd.DataFrame, grouping: Grouping, context: StageContext) -> NDA
 
 
 def _grouping(rows: pd.DataFrame, problem: Problem) -> Grouping:
+    if problem.split.repeats == "by chance" and problem.split.protocol == "honest":
+        return group_by_keys(rows[list(problem.split.groups)])
     return group_rows(
         rows[[column.name for column in problem.features]],
         columns=problem.features,
@@ -158,6 +162,8 @@ def _repeats_across(features: pd.DataFrame, names: NDArray[np.str_]) -> int:
 
 
 def _not_checked(problem: Problem) -> tuple[str, ...]:
+    if problem.split.repeats == "by chance":
+        return ('Repeats were divided freely, as split.repeats = "by chance" says; the gates on repeats test that.',)
     unmeasured = [c.name for c in problem.features if c.kind in ("number", "integer") and c.resolution is None]
     if unmeasured:
         return (f"Near repeats on {', '.join(unmeasured)}: no resolution is given, so only equal values count.",)
