@@ -7,7 +7,7 @@ from threading import Barrier
 import mlflow
 import pytest
 
-from gauntlet.adapters.tracking import Tracking
+from gauntlet.adapters.tracking import Tracking, artifact_address, sqlite_address, sqlite_file
 
 pytestmark = pytest.mark.unit
 
@@ -32,3 +32,17 @@ def test_roads_side_by_side_each_write_and_close_their_own_run(tmp_path):
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(walk, ("first", "second")))
     assert found == [[("FAILED", {}), ("FINISHED", {"road": name})] for name in ("first", "second")]
+
+
+@pytest.mark.parametrize("name", ["_a: 5% [b] .c", "x%20y", "a?b#c"])
+def test_a_state_folder_may_have_any_name(tmp_path, name):
+    folder = tmp_path / name
+    place = sqlite_address(folder / "mlflow.db")
+    tracking = Tracking(place, place, "e", artifact_location=artifact_address(folder / "artifacts"))
+    assert sqlite_file(place) == folder / "mlflow.db"
+    with tracking.stage_run("stage", key="k"):
+        mlflow.log_text("kept", "note.txt")
+        run = mlflow.active_run().info.run_id
+    assert (folder / "mlflow.db").is_file()
+    assert [file.read_text() for file in (folder / "artifacts").rglob("note.txt")] == ["kept"]
+    assert tracking.client.get_run(run).info.status == "FINISHED"

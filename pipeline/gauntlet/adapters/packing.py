@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from gauntlet.adapters.artefact_files import no_compiled_code
+from gauntlet.adapters.tracking import artifact_address
 from gauntlet.core.problem import READINGS_KEY, Problem
 from gauntlet.core.results import ModelRecord
 from gauntlet.core.state import State
@@ -51,7 +52,10 @@ def log_packed(
         info = mlflow.pyfunc.log_model(
             name=record.name,
             python_model=str(_CODE),
-            artifacts={"encoding": str(state.path(record.encoding)), record.family: str(state.path(record.file))},
+            artifacts={
+                "encoding": artifact_address(state.path(record.encoding)),
+                record.family: artifact_address(state.path(record.file)),
+            },
             signature=model_signature(problem),
             metadata=packed_readings(problem),
             input_example=_example_rows(example),

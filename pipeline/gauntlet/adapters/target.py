@@ -13,7 +13,7 @@ from gauntlet.adapters.origin_files import size_of
 from gauntlet.adapters.origins import local_bytes
 from gauntlet.adapters.spark import local_settings, open_local_session
 from gauntlet.adapters.tables import DeltaTables, ParquetTables, Tables
-from gauntlet.adapters.tracking import Tracking
+from gauntlet.adapters.tracking import Tracking, artifact_address, sqlite_address
 from gauntlet.core.errors import RequirementError
 from gauntlet.core.problem import Names, Problem
 from gauntlet.core.section import TargetName
@@ -99,10 +99,10 @@ class LocalTarget:
         """MLflow on a SQLite file and a folder."""
         folder = self.state.mlflow.resolve()
         return Tracking(
-            tracking_uri=f"sqlite:///{folder}/mlflow.db",
-            registry_uri=f"sqlite:///{folder}/mlflow.db",
+            tracking_uri=sqlite_address(folder / "mlflow.db"),
+            registry_uri=sqlite_address(folder / "mlflow.db"),
             experiment=self.names.experiment,
-            artifact_location=str(folder / "artifacts"),
+            artifact_location=artifact_address(folder / "artifacts"),
         )
 
     @cached_property

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from gauntlet.adapters.fresh_database import copy_fresh_database, keep_fresh_database
 
@@ -22,6 +23,28 @@ STAGE_TAG = "gauntlet.stage"
 
 # MLflow's fluent interface has one address for the whole process: of several roads in it, one at a time may use it.
 _FLUENT = threading.RLock()
+
+
+def sqlite_address(file: Path) -> str:
+    """Return the address of an SQLite file: some versions of SQLAlchemy take percent signs for an encoding."""
+    plain = f"sqlite:///{file}"
+    return plain if sqlite_file(plain) == file else f"sqlite:///{quote(str(file))}"
+
+
+def sqlite_file(address: str) -> Path | None:
+    """Return the file of an SQLite address; None for every other address."""
+    if not address.startswith("sqlite:///"):
+        return None
+    if not set(address) & set("%?"):
+        return Path(address.removeprefix("sqlite:///"))
+    from sqlalchemy import make_url  # noqa: PLC0415 - takes a while to import, and few paths need it
+
+    return Path(make_url(address).database or "")
+
+
+def artifact_address(path: Path) -> str:
+    """Return a path as MLflow takes it: it decodes what looks like a percent encoding, so such a path is encoded."""
+    return path.absolute().as_uri() if "%" in str(path) else str(path)
 
 
 @dataclass(frozen=True)
@@ -46,9 +69,7 @@ class Tracking:
     def client(self) -> MlflowClient:
         """MLflow's client, made at the first use; the fluent interface is pointed at the same place."""
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        file = (
-            Path(self.tracking_uri.removeprefix("sqlite:///")) if self.tracking_uri.startswith("sqlite:///") else None
-        )
+        file = sqlite_file(self.tracking_uri)
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
         with self.fluent():

@@ -167,9 +167,11 @@ def serve_mlflow(*, state: Path, port: int, machine: bool, quiet: bool) -> int:
     database = State(state).mlflow.resolve() / "mlflow.db"
     if not database.is_file():
         raise InputError(f"{state}: holds no MLflow database; run `gauntlet run`, or give --state")
+    from gauntlet.adapters.tracking import sqlite_address  # noqa: PLC0415 - for this command only
+
     terminal = Terminal(quiet=quiet, machine=machine)
     terminal.say(f"MLflow at http://127.0.0.1:{port} (Ctrl-C ends it)")
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", f"sqlite:///{database}"]
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", sqlite_address(database)]
     done = subprocess.run([*command, "--host", "127.0.0.1", "--port", str(port)], check=False)  # noqa: S603 - our own arguments
     if done.returncode != 0:
         raise RequirementError(f"MLflow's server ended with exit code {done.returncode}; is port {port} in use?")
