@@ -53,7 +53,7 @@ class ColumnSketch:
             texts as tables keep them.
         reading: How its texts are read.
         readings: What is made of texts that are not what they mean, one phrase each, with the number of cells.
-        resolution: The smallest decimal step seen, for numbers.
+        resolution: The smallest decimal step seen, for numbers that are not all whole.
         role: A feature, or not fit to be one.
         remark: Why it is not, or what to look at; empty if there is nothing to say.
     """
@@ -398,7 +398,11 @@ def _sketch(values: pd.Series, name: str, source_name: str, *, reading: Reading)
 
 
 def _resolution(present: pd.Series) -> float | None:
-    """Return the smallest decimal step seen, or None where there are too many decimals for a measurement."""
+    """Return the smallest decimal step seen; None for whole numbers, or too many decimals for a measurement.
+
+    Whole numbers may be counts, codes or answers of 0 and 1, with or without missing values and however they are
+    written (``1.0``): only a person can say that one of them is measured to a unit.
+    """
     finite = present[np.isfinite(present)].unique()
     if not len(finite):
         return None
@@ -408,7 +412,7 @@ def _resolution(present: pd.Series) -> float | None:
         decimals = max(decimals, -int(exponent))
         if decimals > _MOST_DECIMALS:
             return None
-    return float(f"1e-{decimals}")
+    return float(f"1e-{decimals}") if decimals else None
 
 
 def _unfit(present: pd.Series, kind: ColumnKind) -> str:
