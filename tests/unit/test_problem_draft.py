@@ -82,6 +82,15 @@ def test_infers_the_decimal_step(problem: Problem) -> None:
     assert {c.name: c.resolution for c in problem.columns if c.resolution} == {"monthly_spend": 0.01}
 
 
+def test_whole_numbers_have_no_step_however_they_are_written(tmp_path: Path) -> None:
+    answers = [1.0, 0.0, None, 1.0] * 10
+    frame = pd.DataFrame({"answer": answers, "weight": [1.5, 2.0, 3.0, 4.0] * 10, "target": [0, 1] * 20})
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    draft_problem(tmp_path / "table.csv", label="target", output=tmp_path / "p.toml")
+    steps = {column.name: column.resolution for column in load_problem(tmp_path / "p.toml").features}
+    assert steps == {"answer": None, "weight": 0.1}
+
+
 def test_keeps_identifiers_away_from_models(draft: Draft, problem: Problem) -> None:
     assert [column.name for column in problem.columns if column.role == "ignored"] == ["customer_id"]
     assert "# identifier: 400 different texts in 400 rows" in draft.problem.read_text(encoding="utf-8")

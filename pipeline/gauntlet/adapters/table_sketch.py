@@ -53,7 +53,7 @@ class ColumnSketch:
             texts as tables keep them.
         reading: How its texts are read.
         readings: What is made of texts that are not what they mean, one phrase each, with the number of cells.
-        resolution: The smallest decimal step seen, for numbers.
+        resolution: The smallest decimal step seen, for numbers that are not all whole.
         role: A feature, or not fit to be one.
         remark: Why it is not, or what to look at; empty if there is nothing to say.
     """
@@ -398,9 +398,10 @@ def _sketch(values: pd.Series, name: str, source_name: str, *, reading: Reading)
 
 
 def _resolution(present: pd.Series) -> float | None:
-    """Return the smallest decimal step seen.
+    """Return the smallest decimal step seen; None for whole numbers, or too many decimals for a measurement.
 
-    None where there are too many decimals for a measurement, or none at all: whole numbers may be counts or codes.
+    Whole numbers may be counts, codes or answers of 0 and 1, with or without missing values and however they are
+    written (``1.0``): only a person can say that one of them is measured to a unit.
     """
     finite = present[np.isfinite(present)].unique()
     if not len(finite):
