@@ -505,6 +505,28 @@ def test_a_column_of_dates_is_proposed_for_the_split_by_time(tmp_path: Path) -> 
     assert load_problem(draft.problem).split.time == "sold"
 
 
+def coarse(rows: int, generator: np.random.Generator) -> pd.DataFrame:
+    frame = pd.DataFrame({name: generator.integers(0, 4, rows) for name in ("a", "b", "c")})
+    risk = 1 / (1 + np.exp(3 - frame.sum(axis=1) * 0.6))
+    return frame.assign(target=(generator.random(rows) < risk).astype(int))
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_repeats_by_chance_are_divided_freely_and_copies_are_not(tmp_path: Path, *, copied: bool) -> None:
+    generator = np.random.Generator(np.random.PCG64(6))
+    frame = coarse(600, generator)
+    if copied:
+        wide = pd.DataFrame({f"x{n}": generator.normal(size=300) for n in range(3)}).assign(
+            target=frame["target"][:300]
+        )
+        frame = pd.concat([wide, wide])
+    path = tmp_path / "t.csv"
+    frame.to_csv(path, index=False)
+    draft = draft_problem(path, label="target", output=tmp_path / "p.toml")
+    assert load_problem(draft.problem).split.repeats == ("together" if copied else "by chance")
+    assert any("rows are divided freely" in note for note in draft.notes) != copied
+
+
 def test_identifiers_are_told_from_measurements(tmp_path: Path) -> None:
     generator = np.random.Generator(np.random.PCG64(4))
     frame = pd.DataFrame(

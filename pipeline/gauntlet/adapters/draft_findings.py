@@ -12,11 +12,16 @@ import pandas as pd
 
 from gauntlet.adapters.label_draft import LabelDraft, positive_rows
 from gauntlet.adapters.table_sketch import ColumnSketch, TableSketch
+from gauntlet.core.chance_repeats import RepeatedRows, judge_repeats
 from gauntlet.core.errors import InputError
 from gauntlet.core.gate_rules import SplitRules
 from gauntlet.core.leakage import find_leaks
 from gauntlet.core.problem import Column
+from gauntlet.core.seeding import Seeds
 from gauntlet.core.unfit_columns import find_unfitness
+
+# With fewer repeats it does not matter whether they are by chance: kept together they hinder no split.
+_FEW_REPEATS = 0.05
 
 
 def with_findings(table: TableSketch, *, label: LabelDraft, seed: int) -> TableSketch:
@@ -49,6 +54,31 @@ def features_of(table: TableSketch, label: LabelDraft) -> list[ColumnSketch]:
     return [column for column in table.columns if column.role == "feature" and column.name != label.rule.column]
 
 
+def chance_repeats(table: TableSketch, *, label: LabelDraft, near: bool, seed: int) -> RepeatedRows | None:
+    """Return what is known of repeated rows where they coincide by chance; None if they are few, or copies.
+
+    Args:
+        table: The sketch, as ``with_findings`` returns it.
+        label: Its label.
+        near: Whether near repeats are kept together, so that they must be by chance, too.
+        seed: The problem's seed.
+    """
+    features = features_of(table, label)
+    columns = [_as_column(column) for column in features]
+    target = table.column(label.rule.column).values
+    known = target.notna().to_numpy()
+    rows = as_features(features).loc[known].reset_index(drop=True)
+    if rows.duplicated().mean() < _FEW_REPEATS:
+        return None
+    rows["label"] = positive_rows(label.rule, target[known]).astype(np.int8)
+    rules = SplitRules()
+    found = [
+        judge_repeats(rows, columns=columns, seeds=Seeds(seed), near=kind, relative_tolerance=rules.relative_tolerance)
+        for kind in ((False, True) if near else (False,))
+    ]
+    return found[0] if all(one.by_chance for one in found) else None
+
+
 def as_features(columns: list[ColumnSketch]) -> pd.DataFrame:
     """Return columns as a model's features are: texts as they are, all else as float64."""
     return pd.DataFrame(
@@ -78,7 +108,7 @@ def _without_leaks(table: TableSketch, label: LabelDraft, *, seed: int) -> Table
     leaks = find_leaks(
         as_features(features).loc[known].reset_index(drop=True),
         positive_rows(label.rule, target.values[known]),
-        columns=[Column(name=column.name, kind=column.kind, nullable=True) for column in features],
+        columns=[_as_column(column) for column in features],
         rules=SplitRules(),
         seed=seed,
     )
@@ -92,3 +122,8 @@ def _without_leaks(table: TableSketch, label: LabelDraft, *, seed: int) -> Table
         for column in table.columns
     )
     return replace(table, columns=tuple(columns))
+
+
+def _as_column(column: ColumnSketch) -> Column:
+    """Return a column as the gates know it, without how its cells are read."""
+    return Column(name=column.name, kind=column.kind, nullable=True, resolution=column.resolution)

@@ -16,11 +16,12 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
-from gauntlet.adapters.draft_findings import features_of, with_findings
+from gauntlet.adapters.draft_findings import chance_repeats, features_of, with_findings
 from gauntlet.adapters.drafted_files import DraftedFile, drafted_problem_file, sealed, write_all
 from gauntlet.adapters.label_draft import LabelDraft, draft_label, rule_draft
 from gauntlet.adapters.suite_sync import described, drafted_suites
 from gauntlet.adapters.table_sketch import ColumnSketch, TableSketch, plain_names, sketch_table
+from gauntlet.core.chance_repeats import RepeatedRows
 from gauntlet.core.date_formats import parsed_format
 from gauntlet.core.errors import InputError
 from gauntlet.core.forecast import Forecast, forecast
@@ -113,7 +114,8 @@ def draft_problem(
     drafted = draft_label(sketch.column(label), positive=positive, path=table)
     sketch = with_findings(sketch, label=drafted, seed=_SEED)
     chained = _neighbours(features_of(sketch, drafted)) > _MOST_NEIGHBOURS
-    text = sealed(_render(sketch, label=drafted, name=name, near_repeats=not chained))
+    repeats = chance_repeats(sketch, label=drafted, near=not chained, seed=_SEED)
+    text = sealed(_render(sketch, label=drafted, name=name, near_repeats=not chained, repeats=repeats))
     file = drafted_problem_file(output, text)
     problem = load_problem(output) if file.kept else Problem.model_validate(tomllib.loads(text))
     columns = described(sketch, problem, source=problem.sources[0])
@@ -130,7 +132,7 @@ def draft_problem(
             rules=problem.gates.model,
             costs_set=problem.costs is not None,
         ),
-        notes=(*_conversions(sketch), *_notes(sketch, drafted, chained=chained)),
+        notes=(*_conversions(sketch), *_notes(sketch, drafted, chained=chained, repeats=repeats)),
     )
 
 
@@ -153,7 +155,9 @@ def _problem_name(name: str | None, table: Path) -> str:
     return name
 
 
-def _render(sketch: TableSketch, *, label: LabelDraft, name: str, near_repeats: bool) -> str:
+def _render(
+    sketch: TableSketch, *, label: LabelDraft, name: str, near_repeats: bool, repeats: RepeatedRows | None
+) -> str:
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - needed by this command only
 
     # The result is TOML, never shown by a browser; every value goes through the filter below.
@@ -178,6 +182,7 @@ def _render(sketch: TableSketch, *, label: LabelDraft, name: str, near_repeats: 
         ],
         label=label,
         near_repeats=near_repeats,
+        repeats=repeats,
     )
 
 
@@ -271,7 +276,7 @@ def _conversions(sketch: TableSketch) -> tuple[str, ...]:
     return (*(f"The file: {reading}." for reading in sketch.readings), *columns)
 
 
-def _notes(sketch: TableSketch, label: LabelDraft, *, chained: bool) -> tuple[str, ...]:
+def _notes(sketch: TableSketch, label: LabelDraft, *, chained: bool, repeats: RepeatedRows | None) -> tuple[str, ...]:
     share = label.positives / label.rows
     notes = [f"Label {label.rule.rule!r}: {label.positives} of {label.rows} rows ({share:.1%}) are positive."]
     if label.guessed:
@@ -289,4 +294,6 @@ def _notes(sketch: TableSketch, label: LabelDraft, *, chained: bool) -> tuple[st
             "Most rows lie within one unit of another on every feature, so near repeats are not kept together "
             "(split.near_repeats = false); exact repeats are."
         )
+    if repeats is not None:
+        notes.append(f'{repeats.sentence}; so rows are divided freely (split.repeats = "by chance").')
     return tuple(notes)
