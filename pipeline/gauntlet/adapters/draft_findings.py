@@ -22,6 +22,8 @@ from gauntlet.core.unfit_columns import find_unfitness
 
 # With fewer repeats it does not matter whether they are by chance: kept together they hinder no split.
 _FEW_REPEATS = 0.05
+# With fewer rows nothing can be said of how labels agree.
+_LEAST_ROWS = 100
 
 
 def with_findings(table: TableSketch, *, label: LabelDraft, seed: int) -> TableSketch:
@@ -68,7 +70,7 @@ def chance_repeats(table: TableSketch, *, label: LabelDraft, near: bool, seed: i
     target = table.column(label.rule.column).values
     known = target.notna().to_numpy()
     rows = as_features(features).loc[known].reset_index(drop=True)
-    if rows.duplicated().mean() < _FEW_REPEATS:
+    if len(rows) < _LEAST_ROWS or rows.duplicated().mean() < _FEW_REPEATS:
         return None
     rows["label"] = positive_rows(label.rule, target[known]).astype(np.int8)
     rules = SplitRules()
