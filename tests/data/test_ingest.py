@@ -351,9 +351,14 @@ def test_refuses_a_file_that_changes_between_digest_and_read(
 
 @pytest.mark.local_only("writes or looks at files of this machine through its own Spark")
 @pytest.mark.parametrize("name", ["_shop.csv", ".shop", "a:b.csv", "50% [x] {y}*?.csv", "a,b c.csv", "größe#1.csv"])
-def test_reads_files_of_any_name(make_plain_context: MakeContext, tmp_path: Path, name: str) -> None:
+def test_reads_files_of_any_name_below_folders_of_any_name(
+    make_plain_context: MakeContext, tmp_path: Path, name: str
+) -> None:
     folder = write_csv(tmp_path / "_data: 5% [a]", name=name)
-    result = ingest(make_plain_context(problem_in(folder, sources=[{"name": "shop", "file": name}])))
+    problem = problem_in(folder, sources=[{"name": "shop", "file": name}])
+    context, state = make_plain_context(problem), State(tmp_path / "_state: 5% [a]")
+    target = FolderTarget(problem, state, context.target.spark())
+    result = ingest(replace(context, target=target, state=state, folder=state.root / "stage"))  # type: ignore[arg-type]
     assert result.rows == 12
 
 

@@ -20,7 +20,7 @@ from pyspark.sql import functions as F  # noqa: N812 - pyspark's own convention
 from pyspark.sql import types as T  # noqa: N812
 
 from gauntlet.adapters.records import copy_texts, match_columns
-from gauntlet.adapters.spark_paths import literal_path
+from gauntlet.adapters.spark_paths import literal_reader
 from gauntlet.core.errors import DataError
 from gauntlet.core.problem import Problem, Source
 
@@ -99,7 +99,7 @@ def _copied_frame(spark: SparkSession, source: Source, problem: Problem, files: 
         names=[text_column(number) for number, _ in numbered],
         copy=copy,
     )
-    return spark.read.parquet(literal_path(files.staged(copy.absolute()))).withColumn("chunk", F.lit(""))
+    return literal_reader(spark).parquet(files.staged(copy.absolute())).withColumn("chunk", F.lit(""))
 
 
 def _delta_frame(spark: SparkSession, source: Source, problem: Problem, files: SourceFiles) -> DataFrame:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
-from gauntlet.adapters.spark_paths import literal_path
+from gauntlet.adapters.spark_paths import literal_reader
 from gauntlet.core.canonical import digest, file_digest
 from gauntlet.core.errors import EvidenceError
 from gauntlet.core.problem import Names
@@ -166,7 +166,7 @@ class ParquetTables:
         return f"parquet.`{self._path(table.name)}/version={table.version}`"
 
     def _read(self, name: str, version: int) -> DataFrame:
-        return self.spark().read.parquet(literal_path(str(self._path(name) / f"version={version}")))
+        return literal_reader(self.spark()).parquet(str(self._path(name) / f"version={version}"))
 
     def _path(self, name: str) -> Path:
         return self.root / self.names.catalog / self.names.schema_name / name
