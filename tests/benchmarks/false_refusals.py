@@ -62,8 +62,8 @@ RARE = "rare_events"
 SOUND = "sound"
 FITTED_TWINS = ("permuted", "reversed_site", "permuted", "permuted_site")
 NEVER_PROMOTED = ("copies", "leak_copy", "leak_in_two", "decisions")
-# Tables of each family by number of rows. Large tables take most of the time, so the quarter has few of them, and no wide
-# one of 50,000 rows: the search for near repeats compares nearly all pairs where there are 60 columns.
+# Tables of each family by number of rows. Large tables take most of the time, so the quarter has few of them, and no
+# wide one of 50,000 rows: the search for near repeats compares nearly all pairs where there are 60 columns.
 TABLES: dict[Part, dict[int, int]] = {
     "all": {300: 40, 600: 40, 1000: 40, 5000: 40, 50_000: 10},
     "quarter": {300: 10, 600: 10, 1000: 10, 5000: 6, 50_000: 1},
