@@ -68,6 +68,7 @@ def test_data_that_breaks_an_expectation_makes_that_item_red_and_every_other_say
     rows.to_csv(tmp_path / "bills.csv", index=False)
     drafted = [sys.executable, "-m", "gauntlet", "init", "--from", "bills.csv", "--label", "late"]
     subprocess.run(drafted, cwd=tmp_path, check=True, capture_output=True)
+    _adopt_range(tmp_path / "suites" / "bills" / "raw.json")
     rows.loc[7, "amount"] = 1e9
     rows.to_csv(tmp_path / "bills.csv", index=False)
     code, said = pytest_gates("--gauntlet-verdicts=verdicts.json", problem='"bills.toml"')
@@ -77,6 +78,15 @@ def test_data_that_breaks_an_expectation_makes_that_item_red_and_every_other_say
     assert verdicts["data/raw::amount::not_null"]["status"] == "PASS"
     assert verdicts["model::auc_at_least_baseline"]["status"] == "CONFIG_ERROR"
     assert "there is no candidate to judge" in verdicts["model::auc_at_least_baseline"]["sentence"]
+
+
+def _adopt_range(path):
+    """Make the drafted range of the amounts a hard one: every row must keep it, and a breach stops the run."""
+    suite = json.loads(path.read_text(encoding="utf-8"))
+    (entry,) = (one for one in suite["expectations"] if one["type"] == "expect_column_values_to_be_between")
+    entry["severity"] = "critical"
+    entry["kwargs"] |= {"min_value": 0, "max_value": 100, "mostly": 1.0}
+    path.write_text(json.dumps(suite), encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -46,17 +46,15 @@ def test_a_table_with_texts_booleans_and_missing_values_becomes_a_champion(gaunt
     drafted = gauntlet("init", "--from", table, "--label", "churned", "--json", folder=tmp_path)
     assert drafted.code == 0, drafted.out
     ended = gauntlet("run", "--problem", drafted.document["problem"], *SMALL, "--json", folder=tmp_path, **OFFLINE)
-    assert ended.code in (0, 1), ended.out
+    assert ended.code == 0, ended.out
     found = ended.document
     assert found["data"]["synthetic"] is False
     assert found["expectations"]["failed"] == []
     assert found["split"]["repeats_across"] == 0
-    # With 5 % positives a small sweep may not convince the gates of the model; no other may say no, and none break.
-    refused = {verdict["gate"]: verdict["status"] for verdict in found["verdicts"] if verdict["status"] != "PASS"}
-    assert (found["champion"] is None) == bool(refused)
-    assert (found["score"] is None) == bool(refused)
-    assert all(gate.startswith("model::") for gate in refused), refused
-    assert "CONFIG_ERROR" not in refused.values(), refused
+    # The table is sound, and the floor repeats the recipe in folds where test holds few positive rows.
+    refused = [verdict for verdict in found["verdicts"] if verdict["status"] in ("FAIL", "CONFIG_ERROR")]
+    assert refused == []
+    assert (ended.code, found["champion"]["version"], found["score"]["rows"]) == (0, 2, 1500)
 
 
 def test_without_network_and_files_the_synthetic_rows_step_in_and_say_so(gauntlet, tmp_path):

@@ -200,7 +200,8 @@ def _malformed(where: str, error: csv.Error, *, first: int, last: int) -> str:
         )
     lines = f"line {last}" if first >= last else f"the record of lines {first} to {last}"
     if "expected after" in str(error):
-        return f"{where}: {lines}: text follows a closing quote; write a quote that belongs to the text as two"
+        hint = " (or set the delimiter that follows it here)" if last == 1 else ""
+        return f"{where}: {lines}: text follows a closing quote{hint}; write a quote that belongs to the text as two"
     return f"{where}: {lines} cannot be read ({error})"
 
 
