@@ -80,6 +80,7 @@ def made_rows(problem: Problem, *, rows: int = ROWS, seed: int = 8) -> pd.DataFr
     pull = frame["alcohol"] + 0.5 * frame["pH"] - 0.7 * frame["density"] + generator.normal(0, 2, rows)
     frame["label"] = (pull > np.quantile(pull, 0.7)).astype(int)
     frame["row_id"] = [f"row{number:04d}" for number in range(rows)]
+    frame["source"], frame["source_row"] = "made", range(rows)
     frame["synthetic"] = True
     frame["row_order"] = range(rows)
     frame["split"] = np.array(["train", "train", "train", "validation", "test"])[np.arange(rows) % 5]

@@ -39,8 +39,9 @@ def test_the_stages_own_models_pass(candidate: Candidate, gate: Gate) -> None:
 
 @pytest.mark.parametrize("saboteur", SABOTEURS, ids=[saboteur.name for saboteur in SABOTEURS])
 def test_each_saboteur_is_caught_by_its_gate(candidate: Candidate, saboteur: Saboteur) -> None:
-    verdict = BY_NAME[saboteur.gate](saboteur(candidate))
-    assert verdict.status is Status.FAIL, verdict.sentence
+    gate = BY_NAME[saboteur.gate]
+    verdict = gate(saboteur(candidate))
+    assert verdict.status is (Status.WARN if gate.advisory else Status.FAIL), verdict.sentence
 
 
 def test_a_table_that_lost_a_row_is_not_the_one_that_was_judged(candidate: Candidate) -> None:

@@ -65,6 +65,8 @@ def test_what_was_judged_replaces_it_by_its_evidence_alone(second):
         "previous_version": 2,
         "sequence": 2,
         "bootstrap": False,
+        "warnings": [],
+        "notes": [],
     }
     verdicts = {verdict["gate"]: verdict for verdict in judged.document["verdicts"]}
     assert "bootstrap" not in verdicts["model::not_worse_than_champion"]["sentence"]

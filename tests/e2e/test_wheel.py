@@ -86,7 +86,7 @@ def test_it_asks_for_spark_in_extras_only(dist_info):
     spark = [line for line in required if line.lower().startswith(("pyspark", "delta", "databricks-connect"))]
     assert len(spark) == 4
     assert all(line.endswith(("extra == 'local'", "extra == 'stack'")) for line in spark)
-    extras = {"local", "stack", "pytest", "infra", "databricks", "serve", "excel", "notebook", "fast", "dev"}
+    extras = {"local", "stack", "pytest", "infra", "databricks", "serve", "excel", "notebook", "fast", "tables", "dev"}
     assert set(metadata.get_all("Provides-Extra")) == extras
     assert any(line.startswith("hyperopt") for line in required), "newer clusters do not have it"
     assert not any("@" in line.split(";")[0] for line in required)

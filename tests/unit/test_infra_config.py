@@ -214,7 +214,7 @@ def test_init_follows_the_backend_there_and_back(tmp_path, capsys):
         ({"pipeline.problem": '"none.toml"'}, "none.toml: cannot be read"),
         ({"pipeline.wheel": '"a-1.2-py3-none-any.whl"'}, "pipeline.wheel: no such file"),
         ({"variables.infra.budget": "{ amount = 1979-05-27 }"}, "variables.infra.budget"),
-        ({"variables.infra.budget": "{ amount = nan }"}, "variables: "),
+        ({"variables.infra.budget": "{ amount = nan }"}, "variables.infra.budget"),
     ],
 )
 def test_init_refuses_what_the_configuration_leads_to(tmp_path, capsys, changes, message):

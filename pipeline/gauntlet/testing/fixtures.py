@@ -137,8 +137,8 @@ def candidate(request: pytest.FixtureRequest) -> Candidate:
     Example:
         ::
 
-            def test_the_candidate_is_no_forest(candidate):
-                assert candidate.chosen == "sweep"
+            def test_the_candidate_is_not_the_baseline(candidate):
+                assert candidate.chosen != candidate.baseline
     """
     from gauntlet.testing.conformance import Source  # noqa: PLC0415 - imports the gates
     from gauntlet.testing.gate_items import judgements_of  # noqa: PLC0415 - imports the gates
