@@ -170,10 +170,15 @@ def broke(verdict: Verdict) -> bool:
     return verdict.status is Status.CONFIG_ERROR and verdict.sentence.startswith(_BROKE)
 
 
+def gravest(statuses: Iterable[Status]) -> Status:
+    """Return the gravest of some levels."""
+    return max(statuses, key=_GRAVITY.__getitem__)
+
+
 def combined(verdicts: Iterable[Verdict]) -> Status:
     """Return the gravest status of several verdicts; a waived one counts as PASS, and none at all as CONFIG_ERROR."""
     counted = (verdict.status if verdict.waiver is None else Status.PASS for verdict in verdicts)
-    return max(counted, key=_GRAVITY.__getitem__, default=Status.CONFIG_ERROR)
+    return gravest(tuple(counted) or (Status.CONFIG_ERROR,))
 
 
 def promotes(verdicts: Iterable[Verdict]) -> bool:

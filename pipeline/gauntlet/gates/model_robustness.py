@@ -14,7 +14,7 @@ from gauntlet.core.statistics.calibration import calibration
 from gauntlet.core.statistics.delong import paired_auc
 from gauntlet.core.statistics.intervals import binomial_interval
 from gauntlet.core.statistics.rows import probability_rows
-from gauntlet.core.verdict import Status, Verdict, estimate_status
+from gauntlet.core.verdict import Status, Verdict, estimate_status, gravest
 from gauntlet.gates.gate import gate
 from gauntlet.gates.model_parts import chosen_on, confidence_of, normal_interval, spoken, threshold_of, too_few_rows
 from gauntlet.stages.candidate import Candidate, checked_answers
@@ -120,8 +120,7 @@ def stable_under_noise(candidate: Candidate) -> Verdict:
         f"{_example(rows.row_id, turned)}) and costs {pair.difference:.4f} of the AUC "
         f"({spoken(of_loss, confidence=confidence)}, at most {rules.maximum_noise_loss:.4f} allowed)"
     )
-    levels = list(Status)  # from the mildest to the gravest
-    if levels.index(by_loss) > levels.index(by_flips):
+    if gravest((by_flips, by_loss)) is not by_flips:
         return Verdict(name, by_loss, sentence, pair.difference, rules.maximum_noise_loss, test.rows, of_loss)
     return Verdict(name, by_flips, sentence, flips, rules.maximum_flips, test.rows, of_flips)
 

@@ -9,7 +9,7 @@ from gauntlet.core.statistics.delong import AucEstimate
 from gauntlet.core.statistics.holm import holm_adjusted
 from gauntlet.core.statistics.intervals import Interval
 from gauntlet.core.statistics.slices import SliceEstimate, named_slices, weak_slices
-from gauntlet.core.verdict import Status, Verdict, estimate_status
+from gauntlet.core.verdict import Status, Verdict, estimate_status, gravest
 from gauntlet.gates.gate import gate
 from gauntlet.gates.model_parts import (
     Answered,
@@ -64,12 +64,12 @@ def every_slice_holds(candidate: Candidate) -> Verdict:
         estimate_status(beyond=one.estimate.auc < one.expected - loss, excluded=adjusted[str(number)] < rules.level)
         for number, one in enumerate(judged)
     ]
-    status = max(statuses, key=list(Status).index)
-    gravest = [one for one, found in zip(judged, statuses, strict=True) if found is status]
-    worst = min(gravest, key=lambda one: one.estimate.auc - one.expected)
+    status = gravest(statuses)
+    of_status = [one for one, found in zip(judged, statuses, strict=True) if found is status]
+    worst = min(of_status, key=lambda one: one.estimate.auc - one.expected)
     confidence = 1 - (1 - confidence_of(candidate)) / len(judged)
     bound, interval = worst.expected - loss, worst.interval(confidence)
-    failed = len(gravest) if status is not Status.PASS else 0
+    failed = len(of_status) if status is not Status.PASS else 0
     sentence = (
         f"{failed or 'none'} of {len(judged)} slices {'may fall' if status is Status.WARN else 'fall'} short of what "
         f"is expected by more than gates.model.maximum_slice_loss of {loss:g}; the worst is {worst.estimate.name} "
