@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logit
 from sklearn.metrics import roc_auc_score
 from xgboost import Booster
 
@@ -22,6 +23,7 @@ from gauntlet.core.errors import DataError
 from gauntlet.core.problem import Problem, SplitName
 from gauntlet.core.results import SplitResult, SweepResult
 from gauntlet.core.state import State
+from gauntlet.core.statistics.calibration import platt_scaling
 from gauntlet.core.trials import read_journal, trials_digest
 from gauntlet.stages import sweep as stage
 from gauntlet.stages.context import StageContext
@@ -125,7 +127,13 @@ def test_the_saved_model_is_the_winner(done: tuple[StageContext, SweepResult], s
     encoding = Encoding.model_validate_json(context.state.path(result.model.encoding).read_text(encoding="utf-8"))
     booster = Booster(model_file=context.state.path(result.model.file))
     predicted = booster.inplace_predict(encode(rows.features, encoding))
-    assert roc_auc_score(rows.label, predicted) == result.best_auc == result.model.auc_selection
+    assert roc_auc_score(rows.label, predicted) == result.model.auc_selection
+    assert result.model.auc_selection == pytest.approx(
+        result.best_auc, abs=1e-5
+    )  # calibrated: the order may change last
+    found = platt_scaling(logit(predicted), rows.label)
+    assert found is not None
+    assert (found.slope, found.intercept) == (pytest.approx(1, abs=1e-3), pytest.approx(0, abs=1e-3))
     winner = read_journal(context.state.path(result.journal))[result.best_trial]
     assert (winner.auc, winner.best_iteration) == (result.best_auc, booster.num_boosted_rounds() - 1)
     assert winner.params.items() <= result.model.parameters.items()

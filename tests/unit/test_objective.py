@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
 
 from gauntlet.adapters.objective import (
     BoostedTreesObjective,
@@ -76,11 +76,14 @@ def test_a_trial_reports_what_the_model_that_is_kept_predicts() -> None:
     fitted = objective.fit(TRIAL, prepared)
     rows = prepared.rows
     assert fitted.model.num_boosted_rounds() == fitted.best_iteration + 1 < fitted.booster.num_boosted_rounds()
-    predicted = fitted.model.inplace_predict(rows.selection)
+    predicted = fitted.uncalibrated.inplace_predict(rows.selection)
     assert run_trial(objective, TRIAL).auc == fitted.auc == roc_auc_score(rows.selection_label, predicted)
+    calibrated = fitted.model.inplace_predict(rows.selection)
+    assert roc_auc_score(rows.selection_label, calibrated) == pytest.approx(fitted.auc, abs=1e-5)
+    assert log_loss(rows.selection_label, calibrated) < log_loss(rows.selection_label, predicted)
 
 
-def test_the_tutorial_lets_all_trees_predict() -> None:
+def test_the_tutorial_lets_all_trees_predict_as_they_are() -> None:
     objective = boosted(trees="all")
     prepared = objective.prepare()
     fitted = objective.fit(TRIAL, prepared)
@@ -100,22 +103,24 @@ def test_a_saved_model_gives_the_same_auc_and_the_same_bytes(tmp_path: Path) -> 
         objective.fit(TRIAL, prepared).model.save_model(file)
     assert files[0].read_bytes() == files[1].read_bytes()
     loaded = Booster(model_file=files[0])
-    expected = objective.fit(TRIAL, prepared).auc
+    kept = objective.fit(TRIAL, prepared).model
+    expected = area_under_curve(kept, prepared.rows, trees=kept.num_boosted_rounds())
     assert area_under_curve(loaded, prepared.rows, trees=loaded.num_boosted_rounds()) == expected
 
 
-def test_the_model_that_is_kept_answers_training_rows_as_it_was_fitted() -> None:
+def test_the_uncalibrated_model_answers_training_rows_as_it_was_fitted() -> None:
     objective = boosted()
     prepared = objective.prepare()
     fitted = objective.fit(TRIAL, prepared)
     own, train = fitted.booster[: fitted.trees], prepared.rows.train
-    assert own.inplace_predict(train).tobytes() == fitted.model.inplace_predict(train).tobytes()
-    assert own.save_raw() != fitted.model.save_raw()
+    assert own.inplace_predict(train).tobytes() == fitted.uncalibrated.inplace_predict(train).tobytes()
+    assert own.save_raw() != fitted.uncalibrated.save_raw()
     # It was stopped early on the AUC of the model that is kept, not on that of XGBoost's own thresholds.
     assert fitted.booster.best_score == pytest.approx(fitted.auc, abs=1e-9)
     assert area_under_curve(own, prepared.rows, trees=fitted.trees) != pytest.approx(fitted.auc, abs=1e-4)
     noisy = train * (1 + np.float32(1e-6))
-    assert fitted.model.inplace_predict(noisy).tobytes() == fitted.model.inplace_predict(train).tobytes()
+    for model in (fitted.uncalibrated, fitted.model):
+        assert model.inplace_predict(noisy).tobytes() == model.inplace_predict(train).tobytes()
 
 
 def test_thread_settings_of_the_environment_change_no_bit() -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gauntlet.adapters.booster_calibration import calibrated
 from gauntlet.adapters.split_thresholds import (
     TrainingValues,
     snapped_to_training_values,
@@ -113,6 +114,8 @@ class PackedMatrices:
 class BoostedTreesObjective:
     """XGBoost on one thread, stopped early on the selection split, its thresholds midway between training values.
 
+    The model that is kept is also calibrated on the selection split, except under the tutorial's rule (``trees``).
+
     Trials are fitted and judged on selection rows that are snapped to training values: that gives the AUC of the model
     with thresholds midway, and costs nothing a trial. Only a model that is kept is built so (``FittedTrees.model``).
 
@@ -120,7 +123,8 @@ class BoostedTreesObjective:
         data: The rows.
         max_rounds: The most boosting rounds.
         early_stopping_rounds: Stop after this many rounds without a better AUC.
-        trees: Which trees predict: those up to the best iteration, or (as the tutorial does) all that were grown.
+        trees: Which trees predict: those up to the best iteration, or all that were grown, and not calibrated (both as
+            the tutorial does).
         limit_seconds: A fit that takes longer is stopped, and its trial fails; None sets no limit.
     """
 
@@ -200,7 +204,14 @@ class BoostedTreesObjective:
         best = int(booster.best_iteration)
         trees = best + 1 if self.trees == "best" else int(booster.num_boosted_rounds())
         auc = area_under_curve(booster, replace(prepared.rows, selection=prepared.snapped), trees=trees)
-        return FittedTrees(booster=booster, trees=trees, best_iteration=best, auc=auc, values=prepared.values)
+        return FittedTrees(
+            booster=booster,
+            trees=trees,
+            best_iteration=best,
+            auc=auc,
+            prepared=prepared,
+            calibrate=self.trees == "best",
+        )
 
 
 @dataclass(frozen=True)
@@ -230,20 +241,28 @@ class FittedTrees:
         booster: All trees that were grown, with XGBoost's own thresholds.
         trees: How many of them, from the first, are the model.
         best_iteration: The iteration with the best AUC while fitting, from 0.
-        auc: The model's AUC on the selection split.
-        values: The training rows' values, by column.
+        auc: The AUC on the selection split of ``uncalibrated``.
+        prepared: What it was fitted on.
+        calibrate: Whether the model is calibrated.
     """
 
     booster: Booster
     trees: int
     best_iteration: int
     auc: float
-    values: TrainingValues
+    prepared: PreparedTrees
+    calibrate: bool
+
+    @property
+    def uncalibrated(self) -> Booster:
+        """The booster cut to the model's trees, each threshold midway between two training values."""
+        return with_thresholds_midway(self.booster[: self.trees], self.prepared.values)
 
     @property
     def model(self) -> Booster:
-        """The booster cut to the model's trees, each threshold midway between two training values."""
-        return with_thresholds_midway(self.booster[: self.trees], self.values)
+        """The booster that is kept: the uncalibrated one, calibrated on the selection split."""
+        booster, rows = self.uncalibrated, self.prepared.rows
+        return calibrated(booster, rows.selection, rows.selection_label) if self.calibrate else booster
 
 
 def booster_parameters(trial: Trial) -> dict[str, float | int | str]:

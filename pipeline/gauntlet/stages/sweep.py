@@ -43,7 +43,7 @@ def sweep(context: StageContext, *, split: SplitResult) -> SweepResult:
     with context.target.tracking.stage_run("sweep", key=context.key, tags=split_tags(split)) as run:
         results = _run_recorded(context, objective, journal, run_id=run.info.run_id)
         winner = best_trial(results)
-        model_path, booster = _fit_again(context, objective, winner)
+        model_path, booster, auc = _fit_again(context, objective, winner)
         result = SweepResult(
             trials=len(results),
             failed=sum(r.failure is not None for r in results),
@@ -57,7 +57,7 @@ def sweep(context: StageContext, *, split: SplitResult) -> SweepResult:
                 file=context.state.file_ref(model_path),
                 encoding=context.state.file_ref(encoding_path),
                 parameters=_parameters(context.seeds, winner, rounds=booster.num_boosted_rounds()),
-                auc_selection=_auc(winner),
+                auc_selection=auc,
                 importances=importances(booster, encoding),
             ),
             run_id=run.info.run_id,
@@ -98,20 +98,27 @@ def _run_recorded(
         )
 
 
-def _fit_again(context: StageContext, objective: BoostedTreesObjective, winner: TrialResult) -> tuple[Path, Booster]:
-    """Fit the winner in this process, save it, and hold what was saved against the trial."""
+def _fit_again(
+    context: StageContext, objective: BoostedTreesObjective, winner: TrialResult
+) -> tuple[Path, Booster, float]:
+    """Fit the winner in this process, hold it against the trial, and save it; return its file, itself and its AUC.
+
+    The AUC is that of the calibrated model as it is read from its file: sums of scaled 32-bit numbers may order rows
+    differently in the last place.
+    """
     prepared = objective.prepare()
     path = context.folder / "model.ubj"
     # The winner kept its limit; how long this process takes is of no matter.
-    replace(objective, limit_seconds=None).fit(_trial(context.seeds, winner), prepared).model.save_model(path)
-    booster = xgboost.Booster(model_file=path)
-    auc = area_under_curve(booster, prepared.rows, trees=booster.num_boosted_rounds())
-    if auc != winner.auc:
+    fitted = replace(objective, limit_seconds=None).fit(_trial(context.seeds, winner), prepared)
+    again = area_under_curve(fitted.uncalibrated, prepared.rows, trees=fitted.trees)
+    if again != winner.auc:
         raise DataError(
-            f"sweep: trial {winner.index} gave AUC {winner.auc!r}, and fitted again {auc!r}: it is not reproducible; "
+            f"sweep: trial {winner.index} gave AUC {winner.auc!r}, and fitted again {again!r}: it is not reproducible; "
             "see that all workers have this machine's versions of xgboost and numpy, then run again with --fresh"
         )
-    return path, booster
+    fitted.model.save_model(path)
+    booster = xgboost.Booster(model_file=path)
+    return path, booster, area_under_curve(booster, prepared.rows, trees=fitted.trees)
 
 
 def _trial(seeds: Seeds, result: TrialResult) -> Trial:

@@ -44,6 +44,63 @@ class Calibration:
     excess: CalibrationEstimate
 
 
+@dataclass(frozen=True)
+class Scaling:
+    """A straight line on the scale of log odds: ``slope * margin + intercept``.
+
+    Attributes:
+        slope: Greater than 0, so that the order of rows stays.
+        intercept: What is added.
+    """
+
+    slope: float
+    intercept: float
+
+
+def platt_scaling(margin: ArrayLike, label: ArrayLike) -> Scaling | None:
+    """Return the line that makes a model's margins the log odds of a label; None if no rising line does.
+
+    The line is fitted by maximum likelihood to targets a little within 0 and 1, so that it stays finite where the rows
+    are divided without error (J. C. Platt, Advances in Large Margin Classifiers (1999) 61-74). Both numbers have six
+    significant digits: what machines compute differently in the last place does not change a model's bytes.
+
+    Args:
+        margin: One number a row, finite: the model's log odds of the positive class.
+        label: One 0 or 1 a row, both classes among them; of rows that the model was not fitted on.
+
+    Raises:
+        DataError: If the rows have one class only.
+    """
+    from scipy.optimize import minimize  # noqa: PLC0415 - takes a while to import
+    from scipy.special import expit  # noqa: PLC0415 - takes a while to import
+
+    given, truth = np.asarray(margin, dtype=np.float64), np.asarray(label) == 1
+    positives, negatives = int(truth.sum()), int((~truth).sum())
+    if not positives or not negatives:
+        raise DataError("calibration: the rows have one class only; a scaling needs both")
+    centre, spread = float(given.mean()), float(given.std())
+    if spread == 0:
+        return None
+    target = np.where(truth, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    design = np.column_stack([(given - centre) / spread, np.ones(len(given))])
+
+    def loss(line: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        odds = design @ line
+        error = expit(odds) - target
+        return float((np.logaddexp(0, odds) - target * odds).mean()), design.T @ error / len(target)
+
+    def curvature(line: NDArray[np.float64]) -> NDArray[np.float64]:
+        chance = expit(design @ line)
+        return np.asarray(design.T @ (design * (chance * (1 - chance))[:, None]) / len(target))
+
+    start = np.array([spread, centre])  # the margins as they are
+    found = minimize(loss, start, jac=True, hess=curvature, method="trust-exact", options={"gtol": 1e-9})
+    slope = float(found.x[0]) / spread
+    intercept = float(found.x[1]) - slope * centre
+    slope, intercept = float(f"{slope:.6g}"), float(f"{intercept:.6g}")
+    return Scaling(slope, intercept) if slope > 0 else None
+
+
 def brier(probability: ArrayLike, label: ArrayLike) -> float:
     """Return the Brier score: the mean squared difference between probability and label.
 
