@@ -15,7 +15,7 @@ from gauntlet.core.errors import ExitCode
 from gauntlet.core.problem_file import load_problem
 from gauntlet.core.progress import SilentProgress
 from gauntlet.core.state import State
-from gauntlet.core.summary import gate_counts, gravest_first, sentence, summary, warnings_and_notes
+from gauntlet.core.summary import gate_counts, sentence, summary, warnings_and_notes
 from gauntlet.core.verdict import Status, Verdict, refusal_of
 from gauntlet.gates.catalogue import judged
 from gauntlet.gates.gate import gate
@@ -72,7 +72,7 @@ def state(tmp_path):
 def test_the_gravest_verdicts_come_first_and_waived_ones_after_those_that_block():
     waiver = r.WaiverRecord(gate="made::fail", reason="agreed", owner="Ada", until="2999-12-31")
     waived = _records(Status.FAIL)[0].model_copy(update={"waiver": waiver})
-    ordered = gravest_first([*_records(*Status), waived, r.VerdictRecord(**OLD)])
+    ordered = r.gravest_first([*_records(*Status), waived, r.VerdictRecord(**OLD)])
     assert [(verdict.status, verdict.blocks) for verdict in ordered] == [
         ("CONFIG_ERROR", True),
         ("FAIL", True),

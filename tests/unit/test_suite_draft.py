@@ -92,6 +92,17 @@ def test_a_fifth_of_nulls_more_is_seen_and_as_many_as_before_are_not(sketch: Ske
     assert broken(entries, with_nulls(0.2)) == {COLUMNS[0]}
 
 
+@pytest.mark.parametrize("scale", [1e-320, 1e-300, 1e-30, 1e30, 1e37])
+def test_ranges_hold_numbers_of_any_size(sketch: Sketch, scale: float) -> None:
+    values = np.random.Generator(np.random.PCG64(3)).normal(size=500) * scale
+    frame = pd.DataFrame({"size": values, "target": np.arange(500) % 2})
+    entries = raw_entries(sketch(frame))
+    assert not broken(entries, frame)
+    between = next(e["kwargs"] for e in entries if e["kwargs"].get("column") == "size" and "max_value" in e["kwargs"])
+    assert between["min_value"] == pytest.approx(np.quantile(values, 0.025), rel=0.01)
+    assert between["max_value"] == pytest.approx(np.quantile(values, 0.975), rel=0.01)
+
+
 def test_a_set_of_texts_allows_a_rare_new_one_and_sees_another_spelling(sketch: Sketch) -> None:
     generator = np.random.Generator(np.random.PCG64(5))
 

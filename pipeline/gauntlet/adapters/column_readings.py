@@ -119,10 +119,10 @@ def _typed(
     said = _missing_phrases(missing, counts)
     if (found := _booleans(values, words=words)) is not None:
         keys = {"kind": "boolean", "missing": missing, **found}
-        converted = (
-            [_phrase(f"'{found['true_words'][0]}' taken as true", sum(counts[v] for v in values))] if found else []
-        )
-        return ColumnReading(Reading.model_validate(keys), (*said, *converted))
+        if found:
+            words_of = f"'{found['true_words'][0]}' taken as true and '{found['false_words'][0]}' as false"
+            said = (*said, _phrase(words_of, sum(counts[value] for value in values)))
+        return ColumnReading(Reading.model_validate(keys), said)
     if any(_CODE.fullmatch(value) for value in values):
         return None
     if (number := _numbers(values, counts, decimal_comma=decimal_comma)) is not None:

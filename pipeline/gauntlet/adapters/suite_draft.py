@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 import numpy as np
@@ -257,9 +258,9 @@ def _rounded_out(low: float, high: float) -> tuple[float, float]:
 def _rounded_up(value: float, *, width: float) -> float:
     if value == 0:
         return 0.0
-    decimals = 2 - math.floor(math.log10(min(abs(value), width)))
-    # The decimal text, as a power of ten in binary would bring back digits that were to go.
-    rounded = float(f"{math.ceil(round(value * 10.0**decimals, 6)) / 10.0**decimals:.{max(decimals, 0)}f}")
+    unit = Decimal(1).scaleb(math.floor(math.log10(min(abs(value), width))) - 2)
+    # Twelve digits, as what arithmetic left in the last ones must not round a bound up.
+    rounded = float(Decimal(f"{value:.12g}").quantize(unit, rounding=ROUND_CEILING))
     return max(rounded, value)
 
 

@@ -20,7 +20,7 @@ from gauntlet.core.errors import InputError
 from gauntlet.core.section import TargetName
 from gauntlet.core.stage_names import STAGE_NAMES
 from gauntlet.core.state import State
-from gauntlet.core.summary import gravest_first, sentence, summary
+from gauntlet.core.summary import sentence, summary
 from gauntlet.core.trials import read_journal
 from gauntlet.terminal import Terminal
 
@@ -262,7 +262,7 @@ def _further(result: r.StageResult, state: State) -> Sequence[Table]:
         case r.JudgeResult():
             rows = tuple(
                 (v.gate, v.status if v.waiver is None else f"{v.status}, waived", v.sentence)
-                for v in gravest_first(result.verdicts)
+                for v in r.gravest_first(result.verdicts)
             )
             return (Table(("gate", "verdict", "why"), rows),)
     return ()

@@ -12,8 +12,9 @@ from rich.markup import escape
 from gauntlet.commands.opening import RoadOptions, run_folder_of
 from gauntlet.commands.verdict_lines import show_warnings_and_notes
 from gauntlet.core.errors import ExitCode, InputError
+from gauntlet.core.results import gravest_first
 from gauntlet.core.state import State
-from gauntlet.core.summary import gravest_first, warnings_and_notes
+from gauntlet.core.summary import warnings_and_notes
 from gauntlet.terminal import Terminal
 
 if TYPE_CHECKING:

@@ -42,7 +42,6 @@ _ANSWERS: Mapping[str, str] = {
     "artefact::latency_within_budget": "gates.artefact.maximum_milliseconds",
 }
 _EXPECTATION_ANSWER = "gauntlet suites sync for a drafted entry, else the entry in the suite's file"
-_GRAVITY = ("CONFIG_ERROR", "FAIL", "INCONCLUSIVE")
 _NEXT = {"promote": "gauntlet audit", "score": "gauntlet run --from score"}
 
 
@@ -93,10 +92,9 @@ def headline(found: tuple[Reason, ...]) -> str:
 
 def _of_stage(result: r.StageResult) -> tuple[Reason, ...]:
     if isinstance(result, r.JudgeResult):
-        blocking = [verdict for verdict in result.verdicts if verdict.blocks]
-        # Sorting is stable: of one level those come first that the catalogue of the gates puts first.
-        blocking.sort(key=lambda verdict: _GRAVITY.index(verdict.status))
-        return tuple(Reason(v.gate, v.sentence, answer_of(v.gate)) for v in blocking)
+        return tuple(
+            Reason(v.gate, v.sentence, answer_of(v.gate)) for v in r.gravest_first(result.verdicts) if v.blocks
+        )
     if isinstance(result, r.ExpectationsResult):
         checks = [check for suite in result.suites for check in suite.checks if check.blocks]
         return tuple(

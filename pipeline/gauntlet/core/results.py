@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -313,6 +314,10 @@ class WaiverRecord(Record):
     until: str
 
 
+Level = Literal["CONFIG_ERROR", "FAIL", "INCONCLUSIVE", "WARN", "NOTE", "PASS"]
+LEVELS: tuple[Level, ...] = get_args(Level)  # from the gravest to the mildest
+
+
 class VerdictRecord(Record):
     """One gate's verdict, as written.
 
@@ -320,7 +325,7 @@ class VerdictRecord(Record):
     """
 
     gate: str
-    status: Literal["PASS", "NOTE", "WARN", "FAIL", "CONFIG_ERROR", "INCONCLUSIVE"]
+    status: Level
     sentence: str
     measured: float | None = None
     bound: float | None = None
@@ -333,6 +338,11 @@ class VerdictRecord(Record):
     def blocks(self) -> bool:
         """Whether the verdict alone stops a promotion."""
         return self.status not in ("PASS", "NOTE", "WARN") and self.waiver is None
+
+
+def gravest_first(verdicts: Iterable[VerdictRecord]) -> tuple[VerdictRecord, ...]:
+    """Return verdicts from the gravest to the mildest, those that block before all others; equals keep their order."""
+    return tuple(sorted(verdicts, key=lambda verdict: (not verdict.blocks, LEVELS.index(verdict.status))))
 
 
 class TestScores(Record):

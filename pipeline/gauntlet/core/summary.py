@@ -12,14 +12,6 @@ from gauntlet.core import results as r
 from gauntlet.core.problem import Problem
 from gauntlet.core.refusals import reasons
 
-# From the gravest level to the mildest; INCONCLUSIVE stands in evidence written before NOTE and WARN existed.
-_LEVELS = ("CONFIG_ERROR", "FAIL", "INCONCLUSIVE", "WARN", "NOTE", "PASS")
-
-
-def gravest_first(verdicts: Iterable[r.VerdictRecord]) -> tuple[r.VerdictRecord, ...]:
-    """Return verdicts from the gravest to the mildest, those that block before all others."""
-    return tuple(sorted(verdicts, key=lambda verdict: (not verdict.blocks, _LEVELS.index(verdict.status))))
-
 
 def warnings_and_notes(verdicts: Iterable[r.VerdictRecord]) -> dict[str, list[dict[str, Any]]]:
     """Return the verdicts that do not block but are no PASS, as the JSON keys ``warnings`` and ``notes``."""

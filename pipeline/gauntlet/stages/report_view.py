@@ -29,9 +29,10 @@ from gauntlet.core.results import (
     SweepResult,
     TableRef,
     VerdictRecord,
+    gravest_first,
 )
 from gauntlet.core.section import TargetName
-from gauntlet.core.summary import gate_counts, gravest_first, warnings_and_notes
+from gauntlet.core.summary import gate_counts, warnings_and_notes
 from gauntlet.stages import numerals
 from gauntlet.stages.context import StageContext
 from gauntlet.stages.inline_svg import inlined
