@@ -16,7 +16,6 @@ import xgboost
 
 from gauntlet.adapters import probability_model
 from gauntlet.adapters.packing import model_signature, packed_readings
-from gauntlet.adapters.registry import load_folder
 from gauntlet.core.encoding import encode, learn_encoding
 from gauntlet.core.errors import RefusedError
 from gauntlet.core.problem import Column, Problem
@@ -24,6 +23,7 @@ from gauntlet.core.promotions import Promotion
 from gauntlet.serving.refusals import Refusal
 from gauntlet.serving.scoring import Reply, Scoring
 from gauntlet.serving.served_model import ServedModel
+from tests.verified import own_copy
 
 MODEL = "gauntlet.made.model"
 NUMBERS = (Column(name="alcohol"), Column(name="pH", nullable=True), Column(name="age", kind="integer"))
@@ -75,7 +75,7 @@ def pack(  # noqa: PLR0913 - each is a choice of some test
 
 def scoring_of(folder: Path) -> Scoring:
     """Return the ways to ask a packed model."""
-    return Scoring.of(load_folder(folder))
+    return Scoring.of(own_copy(folder).load())
 
 
 def served(scoring: Any, *, version: int = 1, sequence: int = 1, row_seconds: float = 0.0) -> ServedModel:

@@ -33,9 +33,10 @@ from gauntlet.adapters.artefact import quiet_mlflow
 from gauntlet.adapters.jars import delta_jars
 from gauntlet.adapters.packing import model_signature
 from gauntlet.adapters.spark import local_settings, open_local_session
-from gauntlet.adapters.spark_model import booster_udf, folder_function, packed_booster
+from gauntlet.adapters.spark_model import booster_udf, packed_booster, spark_function
 from gauntlet.core.encoding import encode, learn_encoding
 from gauntlet.core.problem_file import load_problem
+from tests.verified import own_copy
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -122,7 +123,7 @@ def scoring(rows: int, repeats: int) -> dict[str, Any]:
         repeats: How often each way is measured.
     """
     with _bench(rows) as bench:
-        ways = {"ours": folder_function(bench.spark, bench.model)}
+        ways = {"ours": spark_function(bench.spark, own_copy(bench.model))}
         _warm_up(bench, ways)
         bench.seconds(ways["ours"], rows=rows, sink="noop")
         peak = bench.worker_megabytes()  # before the others fill the same workers
@@ -148,7 +149,7 @@ def growth(rows: int, repeats: int) -> dict[str, Any]:
         repeats: How often each is measured.
     """
     with _bench(rows) as bench:
-        ways = {"ours": folder_function(bench.spark, bench.model)}
+        ways = {"ours": spark_function(bench.spark, own_copy(bench.model))}
         _warm_up(bench, ways)
         taken: dict[int, list[float]] = {rows // 10: [], rows: []}
         for _ in range(repeats):

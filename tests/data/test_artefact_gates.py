@@ -182,7 +182,9 @@ def copied(candidate: Candidate) -> Path:
 
 
 def with_folder(candidate: Candidate, folder: Path) -> Candidate:
-    return candidate.changed(artefact=replace(candidate.artefact, folder=folder, files=file_digests(folder)))
+    """Return the candidate with another folder as if it had been packed like this, its code trusted to run."""
+    artefact = replace(candidate.artefact, folder=folder, files=file_digests(folder), trust="code")
+    return candidate.changed(artefact=artefact)
 
 
 def with_code(candidate: Candidate, *lines: str) -> Candidate:
@@ -319,7 +321,7 @@ def test_a_signature_that_says_otherwise_than_the_problem_is_refused(mixed, name
 
 
 def test_spark_takes_several_frames_at_once_and_keeps_each_refusal(spark, mixed):
-    model, pyfunc = SparkModel.load(spark, mixed.artefact.folder), load_packed(mixed.artefact.folder)
+    model, pyfunc = SparkModel.load(spark, mixed.artefact.verified), load_packed(mixed.artefact.verified)
     rows = mixed.splits.rows("test").features
     wrong = rows.assign(size="much")
     asked = [rows, wrong, rows.tail(2).reset_index(drop=True), wrong.head(1), rows.head(0), rows[rows.columns[::-1]]]
@@ -336,9 +338,9 @@ def test_spark_takes_several_frames_at_once_and_keeps_each_refusal(spark, mixed)
 
 
 def test_the_function_in_sql_answers_in_the_order_of_the_rows_and_is_gone_afterwards(spark, mixed):
-    model = SparkModel.load(spark, mixed.artefact.folder)
+    model = SparkModel.load(spark, mixed.artefact.verified)
     rows = mixed.splits.rows("test").features
-    expected = load_packed(mixed.artefact.folder).predict(rows)
+    expected = load_packed(mixed.artefact.verified).predict(rows)
     for partitions in (1, 7):
         np.testing.assert_array_equal(model.sql_answer(rows, partitions=partitions).probability, expected)
     assert not spark.catalog.functionExists(asking.SQL_FUNCTION)
@@ -346,7 +348,7 @@ def test_the_function_in_sql_answers_in_the_order_of_the_rows_and_is_gone_afterw
 
 def test_a_nullable_column_may_be_left_out_and_no_other(mixed):
     rows = mixed.splits.rows("test").features
-    model = load_packed(mixed.artefact.folder)
+    model = load_packed(mixed.artefact.verified)
     np.testing.assert_array_equal(
         model.predict(rows.drop(columns=["visits", "plan"])), model.predict(rows.assign(visits=np.nan, plan=None))
     )

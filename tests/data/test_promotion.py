@@ -76,7 +76,8 @@ def test_a_better_model_replaces_the_champion_which_is_kept_and_archived(contest
     assert world.registry.version_of("champion") == second.champion
     old = world.versions()[first.champion.version]
     assert (old["gauntlet.status"], old["gauntlet.replaced_by"]) == ("archived", str(second.champion.version))
-    assert world.registry.load(first.champion).predict(_features(world)).shape == (len(world.test_rows()),)
+    with world.champions.verified(world.champions.history().entries[0]) as (_, copy):
+        assert copy.load().predict(_features(world)).shape == (len(world.test_rows()),)
     reason = f"version {second.champion.version} is champion now"
     assert still_champion(world.context("promote"), first) == reason
     assert world.audit().findings == ()
@@ -271,7 +272,7 @@ def _without_a_champion(contest):
 
 READBACKS: dict[str, tuple[str, Callable[[Any], None], str]] = {
     "other files": (
-        "gauntlet.stages.champion_change.require_same_artefact",
+        "gauntlet.stages.champion_change.VerifiedCopy.of",
         lambda *_, **__: _refuse(),
         r"was to come back by the alias champion, but too old",
     ),
@@ -281,8 +282,8 @@ READBACKS: dict[str, tuple[str, Callable[[Any], None], str]] = {
         r"it answers 16 of the evidence's 16 probe rows otherwise than was judged",
     ),
     "no answers": (
-        "gauntlet.stages.champion_change.load_folder",
-        lambda _folder: (_ for _ in ()).throw(OSError("the store is gone")),
+        "gauntlet.stages.champion_change.VerifiedCopy.load",
+        lambda _copy: (_ for _ in ()).throw(OSError("the store is gone")),
         r"cannot be loaded and asked .OSError: the store is gone.",
     ),
 }

@@ -106,7 +106,7 @@ def test_a_former_champion_whose_evidence_cannot_be_shown_stays_former(world, co
 
 def test_a_former_champion_whose_ledger_entry_speaks_of_another_artefact_stays_former(contest):
     world, first = contest.world, contest.first.judge.evidence_digest
-    world.enter_by_hand(first, artefact_digest="another")
+    world.enter_by_hand(world.judged_again(first), artefact_digest="another")
     world.crown_again(contest.second.judge.evidence_digest)
     with pytest.raises(EvidenceError, match="version 1: the ledger speaks of another artefact than its evidence"):
         world.roll_back()

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F  # noqa: N812 - pyspark's own convention
 from gauntlet.adapters import booster_function
 from gauntlet.adapters.artefact import quiet_mlflow
 from gauntlet.adapters.model_files import load_fitted
-from gauntlet.adapters.spark_model import booster_udf, folder_function, packed_booster
+from gauntlet.adapters.spark_model import booster_udf, packed_booster, spark_function
 from gauntlet.core.errors import RefusedError
 from gauntlet.core.problem_file import load_problem
 from gauntlet.core.results import PromoteResult
@@ -24,6 +24,7 @@ from gauntlet.stages.predictors import choose_predictor, features_struct
 from gauntlet.stages.score import score
 from tests.data.model_world import shared_world
 from tests.served_models import MIXED, made_features, pack
+from tests.verified import own_copy
 
 pytestmark = [
     pytest.mark.data,
@@ -92,7 +93,7 @@ def test_the_function_of_a_booster_gives_what_mlflows_own_gives_whatever_the_par
     table = table.select("city", F.col("age").cast("int"), F.lit("?").alias("more"), "pH", "alcohol")
     booster = packed_booster(folder, slots=2)
     forms = {"arrow": booster_udf(booster, form="arrow"), "pandas": booster_udf(booster, form="pandas")}
-    assert folder_function(spark, folder).evalType == forms["arrow"].evalType
+    assert spark_function(spark, own_copy(folder)).evalType == forms["arrow"].evalType
     columns = [function(F.struct(*table.columns)).alias(name) for name, function in (forms | {"ml": mlflows}).items()]
     found = table.select(*columns).toPandas()
     assert found["ml"].nunique() > 50
@@ -177,7 +178,8 @@ def test_another_predictor_is_used_for_many_rows_only_and_if_it_answers_the_test
     monkeypatch.setattr(booster_function, "_KEPT", f"kept_{near}")  # what a worker keeps of one case answers no other
     world, version = promoted
     context = replace(world.context("look"), problem=load_problem(overrides={"scoring.accelerated_rows": 1} | rules))
-    found = choose_predictor(context, world.registry, version, split=world.split, rows=700)
+    with world.registry.artefact(version) as folder:
+        found = choose_predictor(context, own_copy(folder), split=world.split, rows=700)
     assert said in found.said
     rows = context.target.tables.read(world.split.table).where("split = 'test'")
     answers = rows.select("row_id", found.function(features_struct(context)).alias("probability")).toPandas()
@@ -207,7 +209,7 @@ def test_predictions_that_fail_their_suite_are_not_published(world, tmp_path):
 def test_a_threshold_changed_by_hand_is_refused(world):
     promoted = world.crown(world.strong)
     world.registry.tag(promoted.champion, {"gauntlet.threshold": "0.5"})
-    with pytest.raises(RefusedError, match=r"gauntlet.threshold of version 1 .* says 0.5"):
+    with pytest.raises(RefusedError, match=r"gauntlet.threshold of version 1 says 0.5"):
         world.score(world.strong, promoted)
 
 

@@ -11,10 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from gauntlet.adapters import registry
-from gauntlet.adapters.artefact_copies import copied_artefact
+from gauntlet.adapters.artefact_copies import VerifiedCopy, copied_artefact
 from gauntlet.adapters.registry import ARTEFACT_TAG, CHAMPION
 from gauntlet.core.errors import EvidenceError, RefusedError
-from gauntlet.serving import served_model
 from gauntlet.serving.served_model import ChampionSource
 from gauntlet.serving.server import start
 from gauntlet.serving.settings import ServerSettings
@@ -87,7 +86,7 @@ def test_files_that_are_not_those_that_were_promoted_are_never_loaded(contested,
 
     source = _source(contested)
     monkeypatch.setattr(registry, "copied_artefact", altered)
-    monkeypatch.setattr(served_model, "load_folder", lambda _folder: pytest.fail("it was loaded"))
+    monkeypatch.setattr(VerifiedCopy, "load", lambda _copy: pytest.fail("it was loaded"))
     with pytest.raises(EvidenceError, match=f"version 1: {fault}"):
         source.loaded(source.promoted())
 
@@ -113,7 +112,7 @@ def test_a_model_that_answers_otherwise_than_was_judged_is_refused(contest):
     kept = world.champions.history().champion
     probe = world.champions.evidence.proven(kept.evidence).probe
     other = probe.model_copy(update={"probability": (0.5, *probe.probability[1:])})
-    world.enter_by_hand(world.resealed(kept.evidence, probe=other))
+    world.enter_by_hand(world.resealed(world.judged_again(kept.evidence), probe=other))
     source = _source(world)
     with pytest.raises(EvidenceError, match="answers the evidence's probe rows otherwise"):
         source.loaded(source.promoted())

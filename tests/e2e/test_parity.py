@@ -28,6 +28,7 @@ from gauntlet.core.state import State
 from gauntlet.stages.champions import open_champions
 from tests.scoring_servers import Server, gauntlet_server, mlflow_server
 from tests.served_models import split_body
+from tests.verified import own_copy
 
 pytestmark = [pytest.mark.e2e, pytest.mark.local_only("holds ways of scoring on this machine against each other")]
 
@@ -127,10 +128,11 @@ def ways(small_road, spark):
     rows = pd.DataFrame(draw.normal(10, 4, (10_000, len(names))).round(3), columns=names)
     rows["is_red"] = draw.integers(0, 2, len(rows)).astype(float)
     with registry.artefact(registry.version_of(CHAMPION)) as artefact:
-        packed = load_packed(artefact)
+        copy = own_copy(artefact)
+        packed = load_packed(copy)
         frames = {PANDAS: _in_memory(artefact), PYFUNC: packed.predict}
         with gauntlet_server(state.root) as ours, mlflow_server(artefact) as theirs:
-            yield Ways(rows, frames, SparkModel.load(spark, artefact), {OURS: ours, MLFLOWS: theirs})
+            yield Ways(rows, frames, SparkModel.load(spark, copy), {OURS: ours, MLFLOWS: theirs})
 
 
 def _in_memory(artefact) -> Callable[[pd.DataFrame], Any]:

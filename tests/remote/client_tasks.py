@@ -18,7 +18,7 @@ import pandas as pd
 from gauntlet.adapters.packing import log_packed
 from gauntlet.adapters.registry import CHAMPION, Registry
 from gauntlet.adapters.remote_target import RemoteTarget
-from gauntlet.adapters.spark_model import version_function
+from gauntlet.adapters.spark_model import spark_function
 from gauntlet.adapters.suite_files import Expectation
 from gauntlet.adapters.synthetic import synthetic_rows
 from gauntlet.core.encoding import learn_encoding
@@ -27,6 +27,7 @@ from gauntlet.core.problem_file import load_problem
 from gauntlet.core.results import ModelRecord, ModelVersion
 from gauntlet.core.state import State
 from gauntlet.gates.data_breaks import breakages, few_rows
+from tests.verified import own_copy
 
 
 def worker(folder: Path) -> Any:
@@ -67,7 +68,8 @@ def alias(folder: Path) -> Any:
         registry.move_alias(CHAMPION, made, expected=registry.version_of(CHAMPION))
         champion = registry.version_of(CHAMPION)
         assert champion is not None
-        function = version_function(spark, registry, champion)
+        with registry.artefact(champion) as artefact:
+            function = spark_function(spark, own_copy(artefact))
         found["probability"].append(_scored(table, function, problem))
         found["worker"].append(_worker_process(spark))
         found["version"].append(champion.version)

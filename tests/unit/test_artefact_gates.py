@@ -7,11 +7,13 @@ import pickle
 import platform
 import statistics
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from gauntlet.adapters import probability_model
 from gauntlet.adapters.artefact import Answer, answered, time_calls
 from gauntlet.adapters.artefact_copies import LOADING_NOTE
 from gauntlet.adapters.artefact_files import file_digests
@@ -33,6 +35,11 @@ pytestmark = pytest.mark.unit
 
 OF_FILES = (files_as_packed, no_pickle, requirements_locked, size_within_budget)
 PYTHON = platform.python_version()
+MLMODEL = """flavors:
+  python_function:
+    loader_module: mlflow.pyfunc.loaders.code_model
+    model_code_path: probability_model.py
+"""
 PINS = requirements(ModelRecord.model_construct(family="booster"))
 
 
@@ -43,12 +50,12 @@ def candidate(tmp_path):
     (folder / "artifacts").mkdir(parents=True)
     listed = "- pip:\n" + "".join(f"  - {pin}\n" for pin in PINS)
     texts = {
-        "MLmodel": "flavors: {}\n",
-        "probability_model.py": "THRESHOLD = None\n",
+        "MLmodel": MLMODEL,
+        "probability_model.py": Path(probability_model.__file__).read_text(encoding="utf-8"),
         "requirements.txt": "\n".join(PINS),
         "conda.yaml": f"dependencies:\n- python={PYTHON}\n- pip<=23.2.1\n{listed}name: env\n",
         "python_env.yaml": f"python: {PYTHON}\nbuild_dependencies:\n- pip==23.2.1\n",
-        "artifacts/model.ubj": "{" + "x" * 4000,
+        "artifacts/model.ubj": "{" + "x" * 9000,
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -358,7 +365,7 @@ def test_a_model_that_is_too_slow_is_not_asked_to_the_end(clock):
     [((90.0, 110.0, 80.0), Status.PASS), ((90.0, 110.0, 120.0), Status.WARN), ((101.0, 110.0, 120.0), Status.FAIL)],
 )
 def test_a_model_is_too_slow_only_if_its_fastest_call_is(candidate, monkeypatch, taken, status):
-    monkeypatch.setattr(artefact_answers, "load_packed", lambda _folder: candidate.model.scorer)
+    monkeypatch.setattr(artefact_answers, "load_packed", lambda _copy: candidate.model.scorer)
     monkeypatch.setattr(candidate.model.scorer.__class__, "predict", lambda *_: None, raising=False)
     monkeypatch.setattr(artefact_answers, "time_calls", lambda *_, **__: taken)
     verdict = artefact_answers.latency_within_budget(candidate)

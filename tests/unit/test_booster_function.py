@@ -17,11 +17,11 @@ from pyspark import cloudpickle
 from gauntlet.adapters import booster_function
 from gauntlet.adapters.artefact import answered
 from gauntlet.adapters.booster_function import BoosterFunction
-from gauntlet.adapters.registry import load_folder
 from gauntlet.adapters.spark_model import packed_booster
 from gauntlet.core.problem_file import load_problem
 from gauntlet.gates.artefact_paths import cases_of
 from tests.served_models import MIXED, made_features, pack
+from tests.verified import own_copy
 
 pytestmark = pytest.mark.unit
 
@@ -46,7 +46,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pyfunc(folder):
-    return load_folder(folder)
+    return own_copy(folder).load()
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_a_process_that_was_kept_warm_does_not_take_one_model_for_another(folder
     other = packed_booster(other_folder, slots=None)
     for model, place in ((booster, folder), (other, other_folder), (booster, folder)):
         found = np.concatenate([np.asarray(part) for part in model.arrow(iter(structs(ROWS)))])
-        np.testing.assert_array_equal(found, load_folder(place).predict(ROWS))
+        np.testing.assert_array_equal(found, own_copy(place).load().predict(ROWS))
 
 
 @pytest.mark.parametrize(("cores", "slots", "threads"), [(8, 2, 4), (8, 3, 2), (2, 2, 1), (2, 8, 1), (4, None, 1)])

@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +22,8 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gauntlet.adapters.registry import load_folder
-from gauntlet.adapters.spark_model import folder_function
+from gauntlet.adapters.artefact_copies import VerifiedCopy
+from gauntlet.adapters.spark_model import spark_function
 from gauntlet.core.errors import DataError
 
 if TYPE_CHECKING:
@@ -81,18 +80,18 @@ class PackedModel:
     predict: Callable[[pd.DataFrame], Any]
 
 
-def load_packed(folder: Path) -> PackedModel:
-    """Load a packed model from its folder.
+def load_packed(copy: VerifiedCopy) -> PackedModel:
+    """Load a packed model.
 
     Raises:
         DataError: If it cannot be loaded.
     """
     with quiet_mlflow():
         try:
-            model = load_folder(folder)
+            model = copy.load()
         except Exception as error:
             reason = _reason(f"{type(error).__name__}: {error}")
-            raise DataError(f"{folder}: MLflow cannot load the model ({reason}); pack it again") from error
+            raise DataError(f"{copy.folder}: MLflow cannot load the model ({reason}); pack it again") from error
 
     def predict(frame: pd.DataFrame) -> Any:
         with quiet_mlflow():
@@ -114,10 +113,10 @@ class SparkModel:
     function: Any
 
     @classmethod
-    def load(cls, spark: SparkSession, folder: Path) -> SparkModel:
-        """Make the function of a packed model's folder."""
+    def load(cls, spark: SparkSession, copy: VerifiedCopy) -> SparkModel:
+        """Make the function of a packed model."""
         with quiet_mlflow():
-            return cls(spark, folder_function(spark, folder))
+            return cls(spark, spark_function(spark, copy))
 
     def answers(self, asked: Sequence[pd.DataFrame]) -> list[Answer]:
         """Ask the function several frames in one task; what it refuses fails no job.

@@ -1,20 +1,28 @@
-"""This module provides copies of a model's files as MLflow's store holds them, with nothing written into the store.
+"""This module provides copies of a model's files, and the one way to load a model: from a copy that was verified.
 
 Where the store is a folder of this machine, MLflow gives out that very folder, and writes the file
 ``registered_model_meta`` into it at every load: nobody could hold such a folder against digests. So a copy is made,
 without that file.
+
+To load a model is to run its code. So nothing is loaded by an address, which may give other files tomorrow, but only a
+copy whose files were held against digests that somebody vouches for: signed evidence, or the run's own record.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gauntlet.adapters.artefact_files import file_digests
+from gauntlet.adapters.artefact_files import file_digests, no_compiled_code
 from gauntlet.adapters.tracking import Tracking
 from gauntlet.core.errors import RequirementError
 from gauntlet.core.evidence import require_same_digests
+
+if TYPE_CHECKING:
+    from mlflow.pyfunc import PyFuncModel
 
 # MLflow writes it anew whenever it gives a model out, and never reads it.
 LOADING_NOTE = "registered_model_meta"
@@ -50,6 +58,40 @@ def copied_artefact(tracking: Tracking, uri: str, *, folder: Path) -> Path:
         ) from error
     (copied / LOADING_NOTE).unlink(missing_ok=True)
     return copied
+
+
+@dataclass(frozen=True)
+class VerifiedCopy:
+    """A copy of a model's files that was held against digests; whatever loads a model takes one of these.
+
+    Attributes:
+        folder: Where the files lie; nobody else writes there.
+    """
+
+    folder: Path
+
+    @classmethod
+    def of(cls, folder: Path, *, files: Mapping[str, str], what: str) -> VerifiedCopy:
+        """Return a copy as verified, once it holds the files that were promised, all of them and no other.
+
+        Args:
+            folder: The copy.
+            files: SHA-256 by path, from evidence or from the run's own record.
+            what: What the files are, for the message.
+
+        Raises:
+            EvidenceError: If not; the message names the first file, by path, that is missing, was added or has changed.
+        """
+        require_same_artefact(files, folder, what=what)
+        return cls(folder)
+
+    def load(self) -> PyFuncModel:
+        """Load the model; all files are read now, and none is added, not even compiled code beside the model's own."""
+        import mlflow  # noqa: PLC0415 - takes seconds to import
+
+        with no_compiled_code():
+            model: PyFuncModel = mlflow.pyfunc.load_model(str(self.folder), suppress_warnings=True)
+        return model
 
 
 def require_same_artefact(expected: Mapping[str, str], folder: Path, *, what: str) -> None:

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gauntlet.core.canonical import digest
+from gauntlet.core.canonical import digest, file_digest
 from gauntlet.core.encoding import Encoding, encode
+from gauntlet.core.errors import RefusedError
 from gauntlet.core.results import ModelRecord
 from gauntlet.core.state import State
 
@@ -90,7 +91,16 @@ class FittedModel:
 
 
 def load_fitted(record: ModelRecord, *, state: State) -> FittedModel:
-    """Read a fitted model from the state folder (not from the registry)."""
+    """Read a fitted model from the state folder (not from the registry).
+
+    Raises:
+        RefusedError: If a file is not the one that was recorded when the model was fitted.
+    """
+    for file in (record.encoding, record.file):
+        if file_digest(state.path(file)) != file.sha256:
+            raise RefusedError(
+                f"{state.path(file)}: was changed since {record.name} was fitted; run again with --fresh"
+            )
     encoding = Encoding.model_validate_json(state.path(record.encoding).read_text(encoding="utf-8"))
     return FittedModel(record.family, encoding, read_model(state.path(record.file), family=record.family))
 

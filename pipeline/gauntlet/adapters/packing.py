@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from gauntlet.adapters.artefact_files import no_compiled_code
+from gauntlet.adapters.artefact_files import no_compiled_code, pickles_in
 from gauntlet.adapters.tracking import artifact_address
 from gauntlet.core.problem import READINGS_KEY, Problem
 from gauntlet.core.results import ModelRecord
@@ -28,6 +28,7 @@ _REQUIREMENTS = {"booster": (_XGBOOST,), "forest": (("scikit-learn",), ("skops",
 # How a fitted model's file is called, by its family.
 _SUFFIXES = {".ubj": "booster", ".skops": "forest"}
 _CODE = Path(__file__).with_name("probability_model.py")
+_LOADER = "mlflow.pyfunc.loaders.code_model"
 
 
 def log_packed(
@@ -64,6 +65,35 @@ def log_packed(
             tags=dict(tags),
         )
     return str(info.model_uri)
+
+
+def packing_fault(folder: Path) -> str | None:
+    """Return why loading a folder would run other code than Gauntlet's own; None if it would not.
+
+    MLflow runs what ``MLmodel`` names. Here that must be the packed code as this version ships it, which reads a
+    booster or a forest and an encoding, and no file may hold a pickle.
+
+    Args:
+        folder: A packed model's folder.
+
+    Raises:
+        EvidenceError: If there is anything but files and folders, or something cannot be read.
+    """
+    from mlflow.models import Model  # noqa: PLC0415 - takes seconds to import
+
+    if pickles := pickles_in(folder):
+        return f"{pickles[0]} holds a pickle"
+    try:
+        flavors = Model.load(str(folder)).flavors
+    except Exception as error:
+        return f"its MLmodel cannot be read ({type(error).__name__})"
+    flavor = flavors.get("python_function", {})
+    if set(flavors) != {"python_function"} or flavor.get("loader_module") != _LOADER or flavor.get("code"):
+        return "its MLmodel names other code than the packed one"
+    code = folder / Path(flavor.get("model_code_path") or "none").name
+    if not code.is_file() or code.read_bytes() != _CODE.read_bytes():
+        return f"its code, {code.name}, is not what this version of Gauntlet packs"
+    return None
 
 
 def model_signature(problem: Problem) -> ModelSignature:

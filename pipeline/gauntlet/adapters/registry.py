@@ -20,14 +20,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gauntlet.adapters.artefact_copies import copied_artefact
-from gauntlet.adapters.artefact_files import no_compiled_code
 from gauntlet.adapters.tracking import STAGE_KEY_TAG, Tracking
 from gauntlet.core.errors import GauntletError, RefusedError, RequirementError
 from gauntlet.core.results import ModelVersion
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
-    from mlflow.pyfunc import PyFuncModel
 
 CHAMPION = "champion"
 BASELINE = "baseline"
@@ -178,33 +176,13 @@ class Registry:
 
     @contextmanager
     def artefact(self, version: ModelVersion) -> Iterator[Path]:
-        """Give a folder with a copy of a version's files; it is gone afterwards.
+        """Give a folder with a copy of a version's files, which nobody has verified; it is gone afterwards.
 
         Raises:
             RequirementError: If they cannot be had.
         """
         with tempfile.TemporaryDirectory(prefix="gauntlet-model-") as folder:
             yield copied_artefact(self.tracking, self.uri(version), folder=Path(folder))
-
-    def load(self, version: ModelVersion) -> PyFuncModel:
-        """Load a version.
-
-        Raises:
-            RequirementError: If its files cannot be had.
-        """
-        with self.artefact(version) as folder:
-            return load_folder(folder)
-
-    def load_by_alias(self, alias: str) -> tuple[ModelVersion, PyFuncModel]:
-        """Load the version that an alias names; the alias is resolved first.
-
-        Raises:
-            RefusedError: If there is no such alias.
-        """
-        version = self.version_of(alias)
-        if version is None:
-            raise RefusedError(f"{self.name} has no version with the alias {alias}")
-        return version, self.load(version)
 
     @property
     def _client(self) -> Any:
@@ -248,15 +226,6 @@ class Registry:
                 f"{self.name}: the alias {alias} names {names} now, not {was} as before; somebody else moved it, so "
                 "nothing was changed: run again"
             )
-
-
-def load_folder(folder: Path) -> PyFuncModel:
-    """Load a model from its files, all of which are read now; none is added, not even compiled code beside its own."""
-    import mlflow  # noqa: PLC0415 - takes seconds to import
-
-    with no_compiled_code():
-        model: PyFuncModel = mlflow.pyfunc.load_model(str(folder), suppress_warnings=True)
-    return model
 
 
 def _kept(tag: str) -> str:

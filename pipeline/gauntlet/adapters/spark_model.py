@@ -33,8 +33,7 @@ from gauntlet.core.canonical import digest
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from gauntlet.adapters.registry import Registry
-    from gauntlet.core.results import ModelVersion
+    from gauntlet.adapters.artefact_copies import VerifiedCopy
 
 Form = Literal["arrow", "pandas"]
 
@@ -45,49 +44,27 @@ _CODE = Path(__file__).with_name("probability_model.py")
 _SENT: set[tuple[str, str]] = set()
 
 
-def folder_function(spark: SparkSession, folder: Path) -> Any:
-    """Return the function of a model in a folder of this machine's.
+def spark_function(spark: SparkSession, copy: VerifiedCopy) -> Any:
+    """Return the function of a packed model; workers are given its files, and ask no registry.
 
     Args:
         spark: The session.
-        folder: The packed model.
+        copy: The packed model.
     """
-    booster = packed_booster(folder, slots=_slots(spark))
+    booster = packed_booster(copy.folder, slots=_slots(spark))
     if booster is not None:
         return booster_udf(booster, form=_form(spark))
-    return _sent_function(spark, folder) if _is_remote(spark) else _mlflow_function(spark, str(folder))
+    return _sent_function(spark, copy.folder) if _is_remote(spark) else _mlflow_function(spark, copy.folder)
 
 
-def version_function(spark: SparkSession, registry: Registry, version: ModelVersion) -> Any:
-    """Return the function of a registered version.
-
-    Args:
-        spark: The session.
-        registry: The version's registry; asked here, never by a worker.
-        version: The version.
-
-    Raises:
-        RequirementError: If the version's files cannot be had.
-    """
-    with registry.artefact(version) as folder:
-        if _is_remote(spark) or packed_booster(folder, slots=None) is not None:
-            return folder_function(spark, folder)
-    return _mlflow_function(spark, registry.uri(version))
-
-
-def accelerated_function(spark: SparkSession, registry: Registry, version: ModelVersion) -> Any | None:
-    """Return the function of a registered booster with oneDAL's predictor; None if the version is no such booster.
+def accelerated_function(spark: SparkSession, copy: VerifiedCopy) -> Any | None:
+    """Return the function of a packed booster with oneDAL's predictor; None if the model is no such booster.
 
     Args:
         spark: The session, whose workers must have ``daal4py``.
-        registry: The version's registry.
-        version: The version.
-
-    Raises:
-        RequirementError: If the version's files cannot be had.
+        copy: The packed model.
     """
-    with registry.artefact(version) as folder:
-        booster = packed_booster(folder, slots=_slots(spark), accelerated=True)
+    booster = packed_booster(copy.folder, slots=_slots(spark), accelerated=True)
     return None if booster is None else booster_udf(booster, form=_form(spark))
 
 
@@ -196,10 +173,11 @@ def _is_remote(spark: SparkSession) -> bool:
     return ".connect." in type(spark).__module__
 
 
-def _mlflow_function(spark: SparkSession, uri: str) -> Any:
+def _mlflow_function(spark: SparkSession, folder: Path) -> Any:
     import mlflow  # noqa: PLC0415 - takes seconds to import
 
-    return mlflow.pyfunc.spark_udf(spark, model_uri=uri, result_type="double", env_manager="local")
+    # MLflow copies the folder now, and hands that copy to the workers.
+    return mlflow.pyfunc.spark_udf(spark, model_uri=str(folder), result_type="double", env_manager="local")
 
 
 def _sent_function(spark: SparkSession, folder: Path) -> Any:

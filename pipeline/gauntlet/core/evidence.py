@@ -342,6 +342,17 @@ def require_complete(evidence: Evidence, *, expected: Collection[str]) -> None:
         raise EvidenceError(f"no gate passed, and waivers alone promote nothing: {', '.join(sorted(given))}")
 
 
+def require_no_refusal(evidence: Evidence) -> None:
+    """Make sure that the gates that spoke did not refuse, whichever they were; see ``require_complete``.
+
+    Evidence of an older version holds the verdicts of that version's gates.
+
+    Raises:
+        EvidenceError: If one did; the message names the gates.
+    """
+    require_complete(evidence, expected={verdict.gate for verdict in evidence.verdicts})
+
+
 def require_same_digests(expected: Mapping[str, str], found: Mapping[str, str], *, what: str) -> None:
     """Make sure that files are those that were promised, all of them and no other.
 

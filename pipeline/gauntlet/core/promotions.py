@@ -124,9 +124,14 @@ def faults_of(entries: Iterable[Promotion]) -> tuple[str, ...]:
     previous: Promotion | None = None
     champion: Promotion | None = None
     former: set[int] = set()
+    used: dict[str, int] = {}
     for entry in entries:
         faults += _misplaced(entry, previous)
         faults += _badly_ended(entry)
+        if entry.kind == "promote" and entry.status == "done":
+            first = used.setdefault(entry.evidence, entry.sequence)
+            if first != entry.sequence:
+                faults.append(f"sequence {entry.sequence} promotes on the evidence of sequence {first} once more")
         misfit = misfit_of(entry, champion=champion, former=former)
         if misfit is not None:
             faults.append(misfit)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from gauntlet.adapters.artefact_copies import LOADING_NOTE
 from gauntlet.adapters.artefact_files import file_digests, pickles_in
+from gauntlet.adapters.packing import packing_fault
 from gauntlet.core.verdict import Status, Verdict
 from gauntlet.gates.artefact_answers import (
     latency_within_budget,
@@ -32,7 +33,8 @@ _BYTES_OF_MEGABYTE = 1_000_000
 def files_as_packed(candidate: Candidate) -> Verdict:
     """Guard that the artefact's files are those that were packed, all of them and no other, by SHA-256.
 
-    The note that MLflow itself leaves in a local store whenever it gives a model out is left out.
+    Of a model that the run packed, the code must also be what this version of Gauntlet ships. The note that MLflow
+    itself leaves in a local store whenever it gives a model out is left out.
     """
     name, artefact = "artefact::files_as_packed", packed(candidate)
     expected = {path: digest for path, digest in artefact.files.items() if path != LOADING_NOTE}
@@ -49,6 +51,8 @@ def files_as_packed(candidate: Candidate) -> Verdict:
     if faults:
         sentence = f"{artefact.folder}: {_some(faults)} since the model was packed"
         return Verdict(name, Status.FAIL, sentence, float(len(faults)), 0)
+    if artefact.trust == "data" and (fault := packing_fault(artefact.folder)) is not None:
+        return Verdict(name, Status.FAIL, f"{artefact.folder}: {fault}", 1, 0)
     return Verdict(name, Status.PASS, f"all {len(found)} files are as they were packed", 0, 0)
 
 

@@ -42,7 +42,7 @@ def output_is_one_probability(candidate: Candidate) -> Verdict:
     rows = len(test.row_id)
     if rows == 0:
         return Verdict(name, Status.CONFIG_ERROR, "there is no test row to ask the artefact about", rows=rows)
-    answer = answered(load_packed(packed(candidate).folder).predict, test.features)
+    answer = answered(load_packed(packed(candidate).verified).predict, test.features)
     if answer.probability is None:
         return Verdict(name, Status.FAIL, f"no probability for each row: {answer.refusal}", rows=rows)
     given = answer.probability
@@ -81,7 +81,7 @@ def readback_equal(candidate: Candidate) -> Verdict:
     if not np.isfinite(expected).all():
         sentence = f"the model in memory gives {int((~np.isfinite(expected)).sum())} of {rows} rows no finite answer"
         return Verdict(name, Status.CONFIG_ERROR, sentence, None, bound, rows)
-    answer = answered(load_packed(packed(candidate).folder).predict, test.features)
+    answer = answered(load_packed(packed(candidate).verified).predict, test.features)
     if answer.probability is None:
         return Verdict(name, Status.FAIL, f"the artefact does not answer: {answer.refusal}", None, bound, rows)
     apart = np.abs(answer.probability - expected)
@@ -116,7 +116,7 @@ def latency_within_budget(candidate: Candidate) -> Verdict:
     features = candidate.splits.rows("test").features
     if features.empty:
         return Verdict(name, Status.CONFIG_ERROR, "there is no test row to ask the artefact about", None, bound, 0)
-    model = load_packed(packed(candidate).folder)
+    model = load_packed(packed(candidate).verified)
     rows = [features.iloc[[number % len(features)]] for number in range(_CALLS)]
     taken = time_calls(model.predict, rows, enough=bound)
     measured, fastest = median(taken), min(taken)

@@ -30,7 +30,7 @@ def signature_fits_table(candidate: Candidate) -> Verdict:
     name, features = "artefact::signature_fits_table", candidate.problem.features
     if "curated" not in candidate.tables:
         return Verdict(name, Status.CONFIG_ERROR, "there is no curated table to hold the signature against")
-    signature = load_packed(packed(candidate).folder).signature
+    signature = load_packed(packed(candidate).verified).signature
     if signature is None:
         return Verdict(name, Status.FAIL, "the model has no signature, so nothing checks what it is given")
     faults = [*_input_faults(signature, features), *_output_faults(signature)]

@@ -47,7 +47,7 @@ class Case:
     bounds=("gates.artefact.maximum_difference",),
     needs=("artefact", "splits", "models", "spark"),
     remedy="Ask the artefact for the named rows in the named ways and compare: mlflow.pyfunc.load_model(...).predict, "
-    "and gauntlet.adapters.spark_model.folder_function on Spark. Its code must take columns by name, and no answer may "
+    "and gauntlet.adapters.spark_model.spark_function on Spark. Its code must take columns by name, and no answer may "
     "depend on other rows.",
 )
 def paths_agree(candidate: Candidate) -> Verdict:
@@ -154,8 +154,8 @@ def disagreement(case: Case, answers: Mapping[str, Answer], *, row_id: Sequence[
 
 def _answers(candidate: Candidate, cases: tuple[Case, ...], spark: SparkSession) -> dict[str, dict[str, Answer]]:
     """Return what each way to ask gave, by case and way."""
-    folder, scorer = packed(candidate).folder, candidate.model.scorer
-    pyfunc, on_spark = load_packed(folder), SparkModel.load(spark, folder)
+    copy, scorer = packed(candidate).verified, candidate.model.scorer
+    pyfunc, on_spark = load_packed(copy), SparkModel.load(spark, copy)
     spark_gave = on_spark.answers([case.frame for case in cases])
     given = {
         case.name: {

@@ -59,6 +59,15 @@ def file_added_to_the_artefact(candidate: Candidate) -> Candidate:
     return candidate.changed(artefact=replace(packed(candidate), folder=folder))
 
 
+@saboteur("artefact::files_as_packed")
+def code_of_somebody_else_packed(candidate: Candidate) -> Candidate:
+    """Put a line into the packed code, and note the digests anew, as who may write both store and record could."""
+    folder = _copied(candidate)
+    with (folder / _CODE).open("a", encoding="utf-8") as stream:
+        stream.write("\nimport this\n")
+    return candidate.changed(artefact=replace(packed(candidate), folder=folder, files=file_digests(folder)))
+
+
 @saboteur("artefact::no_pickle")
 def pickled_artefact(candidate: Candidate) -> Candidate:
     """Put a pickle into the artefact under an innocent name."""
@@ -232,7 +241,9 @@ def _copied(candidate: Candidate, folder: Path | None = None) -> Path:
 
 
 def _repacked(candidate: Candidate, folder: Path) -> Candidate:
-    return candidate.changed(artefact=replace(packed(candidate), folder=folder, files=file_digests(folder)))
+    """Return the candidate with a changed copy as if it had been packed like this; its code is ours, so it may run."""
+    changed = replace(packed(candidate), folder=folder, files=file_digests(folder), trust="code")
+    return candidate.changed(artefact=changed)
 
 
 def _with_requirements(candidate: Candidate, change: Callable[[list[str]], list[str]]) -> Candidate:
@@ -304,6 +315,7 @@ def _halve_forest(path: Path) -> None:
 SABOTEURS: tuple[Saboteur, ...] = (
     byte_of_the_artefact_changed,
     file_added_to_the_artefact,
+    code_of_somebody_else_packed,
     pickled_artefact,
     pickle_inside_an_archive,
     requirement_without_a_version,

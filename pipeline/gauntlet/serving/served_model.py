@@ -12,10 +12,9 @@ from functools import cached_property
 from time import perf_counter
 from typing import Protocol
 
-from gauntlet.adapters.artefact_copies import require_same_artefact
-from gauntlet.adapters.registry import ARTEFACT_TAG, load_folder
+from gauntlet.adapters.registry import ARTEFACT_TAG
 from gauntlet.core.errors import EvidenceError, RefusedError
-from gauntlet.core.evidence import Evidence, ProbeEvidence
+from gauntlet.core.evidence import ProbeEvidence
 from gauntlet.core.promotions import Promotion
 from gauntlet.serving.refusals import Refusal
 from gauntlet.serving.scoring import JSON, Scoring
@@ -120,13 +119,15 @@ class ChampionSource:
             RequirementError: If its files cannot be had.
         """
         where = f"{promotion.model} version {promotion.version}"
-        evidence = self.champions.evidence.proven(promotion.evidence)
-        registry, version = self.champions.registry, self.champions.version(promotion)
-        _require_digest(promotion, evidence, tag=registry.tags(version).get(ARTEFACT_TAG, ""), where=where)
-        with registry.artefact(version) as folder:
-            require_same_artefact(evidence.artefact.files, folder, what=where)
+        with self.champions.verified(promotion) as (evidence, copy):
+            tags = self.champions.registry.tags(self.champions.version(promotion))
+            if tags.get(ARTEFACT_TAG, "") != evidence.artefact.digest:
+                raise EvidenceError(
+                    f"{where}: the tag {ARTEFACT_TAG} speaks of another artefact than its evidence; see `gauntlet "
+                    "audit`"
+                )
             try:
-                scoring = Scoring.of(load_folder(folder))
+                scoring = Scoring.of(copy.load())
             except Exception as error:
                 reason = " ".join(str(error).split())[:300]
                 raise EvidenceError(f"{where}: cannot be loaded ({type(error).__name__}: {reason})") from error
@@ -140,13 +141,6 @@ class ChampionSource:
             scoring=scoring,
             row_seconds=seconds,
         )
-
-
-def _require_digest(promotion: Promotion, evidence: Evidence, *, tag: str, where: str) -> None:
-    """Make sure that ledger, evidence and registry speak of the same files."""
-    for who, found in (("the ledger", promotion.artefact_digest), (f"the tag {ARTEFACT_TAG}", tag)):
-        if found != evidence.artefact.digest:
-            raise EvidenceError(f"{where}: {who} speaks of another artefact than its evidence; see `gauntlet audit`")
 
 
 def _warmed(scoring: Scoring, probe: ProbeEvidence, *, where: str) -> float:

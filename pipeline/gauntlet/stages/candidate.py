@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gauntlet.adapters.artefact_copies import VerifiedCopy
 from gauntlet.adapters.checked_tables import CheckedTable
+from gauntlet.adapters.packing import packing_fault
 from gauntlet.core.encoding import Encoding
-from gauntlet.core.errors import DataError
+from gauntlet.core.errors import DataError, EvidenceError
 from gauntlet.core.problem import Problem, SplitName
 from gauntlet.core.problem import Protocol as SplitProtocol
 from gauntlet.core.results import ModelVersion
@@ -135,11 +138,30 @@ class Artefact:
         uri: Its address in MLflow.
         folder: Where its files lie.
         files: The SHA-256 of each file when it was packed, by path relative to the folder.
+        trust: ``data`` if loading it must run Gauntlet's own code only; ``code`` if it may run its own, as that of a
+            model which a user hands in, or which a saboteur wrote.
     """
 
     uri: str
     folder: Path
     files: Mapping[str, str]
+    trust: Literal["data", "code"] = "data"
+
+    @cached_property
+    def verified(self) -> VerifiedCopy:
+        """The files as something may load them.
+
+        Raises:
+            DataError: If they are not as they were packed, or loading them would run code that is not trusted.
+        """
+        try:
+            copy = VerifiedCopy.of(self.folder, files=self.files, what=str(self.folder))
+            fault = None if self.trust == "code" else packing_fault(self.folder)
+        except EvidenceError as error:
+            fault = str(error)
+        if fault is not None:
+            raise DataError(f"not loaded: {fault}; see artefact::files_as_packed and artefact::no_pickle")
+        return copy
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from gauntlet.adapters.artefact_copies import require_same_artefact
-from gauntlet.adapters.registry import CHAMPION, EVIDENCE_TAG, load_folder
+from gauntlet.adapters.artefact_copies import VerifiedCopy
+from gauntlet.adapters.registry import CHAMPION, EVIDENCE_TAG
 from gauntlet.core.champion_history import ChampionHistory
 from gauntlet.core.errors import EvidenceError, GauntletError, RefusedError, RequirementError
 from gauntlet.core.evidence import Evidence, ProbeEvidence, TableEvidence
@@ -132,8 +132,7 @@ def read_back(
         if found is None or found.version != version.version:
             raise RefusedError(f"the alias {CHAMPION} gives {named(number_of(found))}")
         with registry.artefact(found) as folder:
-            require_same_artefact(evidence.artefact.files, folder, what="its artefact")
-            model = load_folder(folder)
+            model = VerifiedCopy.of(folder, files=evidence.artefact.files, what="its artefact").load()
         _require_answers(model, evidence.probe)
         return measure(model)
     except GauntletError as error:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from gauntlet.adapters.artefact_copies import VerifiedCopy
 from gauntlet.adapters.evidence_store import EvidenceStore
 from gauntlet.adapters.promotion_ledger import PromotionLedger
 from gauntlet.adapters.registry import (
@@ -20,8 +23,8 @@ from gauntlet.adapters.registry import (
 from gauntlet.adapters.signing_keys import SigningKeys
 from gauntlet.adapters.target import Target
 from gauntlet.core.champion_history import ChampionHistory
-from gauntlet.core.errors import RefusedError
-from gauntlet.core.evidence import Evidence
+from gauntlet.core.errors import EvidenceError, RefusedError
+from gauntlet.core.evidence import Evidence, require_no_refusal
 from gauntlet.core.promotions import Promotion, faults_of
 from gauntlet.core.results import ModelVersion
 from gauntlet.core.state import State
@@ -35,11 +38,13 @@ class Champions:
         registry: The model's versions, and the alias that everybody serves by.
         ledger: The authority on which version is champion.
         evidence: What each promotion stands on.
+        target: The name of the target that they belong to.
     """
 
     registry: Registry
     ledger: PromotionLedger
     evidence: EvidenceStore
+    target: str
 
     @property
     def model(self) -> str:
@@ -65,6 +70,47 @@ class Champions:
     def version(self, entry: Promotion) -> ModelVersion:
         """Return the version that an entry speaks of."""
         return ModelVersion(name=entry.model, version=entry.version, run_id=entry.run_id)
+
+    def evidence_of(self, entry: Promotion) -> Evidence:
+        """Return what an entry stands on, once it is proven that this promotes its version.
+
+        Its age does not count, nor what problem and tables are today.
+
+        Raises:
+            EvidenceError: If it was changed, says no, is of another target or another artefact, or was compared with
+                another champion than the entry replaced.
+            RequirementError: If there is no key to prove it with.
+        """
+        evidence, where = self.evidence.proven(entry.evidence), f"{entry.model} version {entry.version}"
+        if evidence.artefact.digest != entry.artefact_digest:
+            raise EvidenceError(
+                f"{where}: the ledger speaks of another artefact than its evidence; see `gauntlet audit`"
+            )
+        if evidence.target != self.target:
+            raise EvidenceError(f"{where}: its evidence was made on target {evidence.target}, not on {self.target}")
+        if entry.kind == "promote" and evidence.incumbent.version != entry.previous_version:
+            raise EvidenceError(
+                f"{where}: its evidence compares it with {named(evidence.incumbent.version)}, but it replaced "
+                f"{named(entry.previous_version)}; see `gauntlet audit`"
+            )
+        try:
+            require_no_refusal(evidence)
+        except EvidenceError as error:
+            raise EvidenceError(f"{where}: {error}; see `gauntlet audit`") from error
+        return evidence
+
+    @contextmanager
+    def verified(self, entry: Promotion) -> Iterator[tuple[Evidence, VerifiedCopy]]:
+        """Give an entry's evidence and a copy of its version's files that was held against it; gone afterwards.
+
+        Raises:
+            EvidenceError: As ``evidence_of``; or if the files are not those that were judged.
+            RequirementError: If evidence or files cannot be had.
+        """
+        evidence = self.evidence_of(entry)
+        with self.registry.artefact(self.version(entry)) as folder:
+            what = f"{entry.model} version {entry.version}"
+            yield evidence, VerifiedCopy.of(folder, files=evidence.artefact.files, what=what)
 
     def require_alias(self, history: ChampionHistory) -> None:
         """Make sure that the alias names the ledger's champion, or the version that an open claim moved it to.
@@ -104,6 +150,7 @@ def open_champions(target: Target, state: State) -> Champions:
         registry=Registry(tracking=target.tracking, name=target.names.registered_model),
         ledger=target.ledger,
         evidence=EvidenceStore(folder=state.evidence, keys=SigningKeys(state.keys)),
+        target=target.name,
     )
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gauntlet.adapters.registry import CHAMPION, MODEL_DIGEST_TAG
-from gauntlet.core.promotions import champion_of
+from gauntlet.adapters.registry import CHAMPION
+from gauntlet.core.errors import RefusedError
 from gauntlet.core.results import ModelVersion, TableRef
 from gauntlet.stages.candidate import Incumbent, JudgedModel
+from gauntlet.stages.champions import open_champions
 from gauntlet.stages.context import StageContext
-from gauntlet.stages.versions import open_registry
 
 if TYPE_CHECKING:
     from mlflow.pyfunc import PyFuncModel
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RegisteredScorer:
-    """A model as loaded from the registry."""
+    """A model as loaded from a verified copy of a registered version."""
 
     model: PyFuncModel
 
@@ -34,6 +34,9 @@ class RegisteredScorer:
 def incumbent_of(context: StageContext, *, model_digest: str) -> Incumbent:
     """Return the champion, what it was fitted on, and whether it is the candidate itself.
 
+    Only what the ledger names is loaded, once its files were held against its evidence: to load a model is to run its
+    code, and an alias can be moved to anything.
+
     Args:
         context: The asking stage's context.
         model_digest: The candidate's digest.
@@ -41,23 +44,28 @@ def incumbent_of(context: StageContext, *, model_digest: str) -> Incumbent:
     Raises:
         RequirementError: If the registry or the ledger could not be asked; that is not "there is none".
     """
-    registry = open_registry(context)
-    entries = context.target.ledger.entries(registry.name)
-    last = champion_of(entries)
+    champions = open_champions(context.target, context.state)
+    try:
+        history = champions.history()
+    except RefusedError as error:
+        return Incumbent(fault=str(error))
+    last = history.champion
     known: dict[str, Any] = {
         "ledger_version": None if last is None else last.version,
-        "sequence": entries[-1].sequence if entries else 0,
+        "sequence": history.last_sequence,
         "curated_rows": None if last is None else last.rows,
     }
-    version = registry.version_of(CHAMPION)
+    version = champions.registry.version_of(CHAMPION)
     if version is None:
         return Incumbent(**known)
     known |= {"version": version}
-    if last is not None and last.version == version.version:
-        known["training"] = _training_rows(context, last.split_table)
+    if last is None or last.version != version.version:
+        return Incumbent(**known)  # the alias was moved by hand: that is for the gate to say
+    known["training"] = _training_rows(context, last.split_table)
     try:
-        digest = registry.tags(version).get(MODEL_DIGEST_TAG, "")
-        model = JudgedModel(name=CHAMPION, digest=digest, scorer=RegisteredScorer(registry.load(version)))
+        with champions.verified(last) as (evidence, copy):
+            digest = evidence.artefact.model_digest
+            model = JudgedModel(name=CHAMPION, digest=digest, scorer=RegisteredScorer(copy.load()))
     except Exception as error:  # a champion that cannot be asked is the gate's business
         return Incumbent(**known, fault=_unloadable(version, error))
     return Incumbent(**known, model=model, is_candidate=digest == model_digest)
@@ -78,6 +86,6 @@ def _training_rows(context: StageContext, table: TableRef | None) -> pd.DataFram
 def _unloadable(version: ModelVersion, error: Exception) -> str:
     reason = " ".join(str(error).split())[:300]
     return (
-        f"version {version.version} could not be loaded and asked ({type(error).__name__}: {reason}); mend it, or take "
-        f"the alias {CHAMPION} away from it"
+        f"version {version.version} could not be loaded and asked ({type(error).__name__}: {reason}); see `gauntlet "
+        "audit`, and roll back or mend it"
     )

@@ -1,4 +1,4 @@
-"""This module provides the choice of what predicts for a registered version: XGBoost, or oneDAL where it may.
+"""This module provides the choice of what predicts for the champion: XGBoost, or oneDAL where it may.
 
 oneDAL's predictor (the extra ``fast``) takes a fraction of the time of XGBoost's, but rounds otherwise, and each
 worker needs seconds to load it. So it is used for many rows only, and only after it has answered the frozen test rows
@@ -17,9 +17,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - pyspark's own convention
 
 from gauntlet.adapters.artefact import quiet_mlflow
-from gauntlet.adapters.registry import Registry
-from gauntlet.adapters.spark_model import accelerated_function, version_function
-from gauntlet.core.results import ModelVersion, SplitResult
+from gauntlet.adapters.artefact_copies import VerifiedCopy
+from gauntlet.adapters.spark_model import accelerated_function, spark_function
+from gauntlet.core.results import SplitResult
 from gauntlet.stages.context import StageContext
 
 _NOT_INSTALLED = "ModuleNotFoundError"
@@ -27,7 +27,7 @@ _NOT_INSTALLED = "ModuleNotFoundError"
 
 @dataclass(frozen=True)
 class Predictor:
-    """What predicts for a version on Spark.
+    """What predicts for a model on Spark.
 
     Attributes:
         function: A struct of features in, a double out.
@@ -38,26 +38,23 @@ class Predictor:
     said: str
 
 
-def choose_predictor(
-    context: StageContext, registry: Registry, version: ModelVersion, *, split: SplitResult, rows: int
-) -> Predictor:
-    """Return what predicts for a version.
+def choose_predictor(context: StageContext, copy: VerifiedCopy, *, split: SplitResult, rows: int) -> Predictor:
+    """Return what predicts for a model.
 
     Args:
         context: The asking stage's context.
-        registry: The version's registry.
-        version: The version.
+        copy: The model's files.
         split: The split, for its test rows.
         rows: How many rows are to be scored.
     """
     spark, rule = context.target.spark(), context.problem.scoring
     with quiet_mlflow():
-        plain = version_function(spark, registry, version)
+        plain = spark_function(spark, copy)
     if rows < rule.accelerated_rows:
         said = f"{rows:,} rows are fewer than the {rule.accelerated_rows:,} of scoring.accelerated_rows"
         return Predictor(plain, f"the model's own predictor: {said}")
     with quiet_mlflow():
-        quick = accelerated_function(spark, registry, version)
+        quick = accelerated_function(spark, copy)
     if quick is None:
         return Predictor(plain, "the model's own predictor: oneDAL's is for boosters as they are packed now")
     test = context.target.tables.read(split.table).where(F.col("split") == "test")

@@ -206,7 +206,7 @@ def _still_there(
     """Return what was measured on a version that is champion already."""
     champions.require_alias(history)
     try:
-        evidence = champions.evidence.proven(champion.evidence)
+        evidence = champions.evidence_of(champion)
         return read_back(champions, champions.version(champion), evidence, measure=measure)
     except RefusedError as error:
         raise RefusedError(f"{error}; it was {CHAMPION} already, and still is: nothing was changed") from error
@@ -215,7 +215,7 @@ def _still_there(
 def _decides_alike(champions: Champions, champion: Promotion, evidence: Evidence) -> bool:
     """Say whether the champion is the judged model itself: same fitted parts, same encoding, same threshold."""
     try:
-        known = champions.evidence.proven(champion.evidence)
+        known = champions.evidence_of(champion)
     except EvidenceError:  # then the judged model becomes a version of its own, with evidence that can be shown
         return False
     return known.artefact.model_digest == evidence.artefact.model_digest

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from gauntlet.adapters.artefact_copies import require_same_artefact
 from gauntlet.adapters.target import Target
 from gauntlet.core.canonical import digest
 from gauntlet.core.champion_history import ChampionHistory
-from gauntlet.core.errors import EvidenceError, RefusedError
+from gauntlet.core.errors import RefusedError
 from gauntlet.core.promotions import Promotion
 from gauntlet.core.state import State
 from gauntlet.stages.champion_change import Change, make_champion, recovered
@@ -44,12 +43,8 @@ def roll_back(*, target: Target, state: State) -> Promotion:
 
 
 def _change(champions: Champions, former: Promotion, *, key: str) -> Change:
-    evidence = champions.evidence.proven(former.evidence)
-    version, where = champions.version(former), f"{former.model} version {former.version}"
-    if evidence.artefact.digest != former.artefact_digest:
-        raise EvidenceError(f"{where}: the ledger speaks of another artefact than its evidence; see `gauntlet audit`")
-    with champions.registry.artefact(version) as folder:
-        require_same_artefact(evidence.artefact.files, folder, what=where)
+    with champions.verified(former) as (evidence, _):
+        version = champions.version(former)
     return Change(kind="rollback", version=version, evidence=evidence, mark=former.evidence, key=key)
 
 

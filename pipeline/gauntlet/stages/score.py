@@ -17,11 +17,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - pyspark's own convention
 
 from gauntlet.adapters.artefact import quiet_mlflow
-from gauntlet.adapters.registry import CHAMPION, THRESHOLD_TAG, Registry
-from gauntlet.adapters.spark_model import folder_function
+from gauntlet.adapters.registry import CHAMPION, THRESHOLD_TAG
+from gauntlet.adapters.spark_model import spark_function
 from gauntlet.adapters.suites import check_table, find_suite, load_suite
 from gauntlet.core.errors import RefusedError
+from gauntlet.core.evidence import Evidence
 from gauntlet.core.predictions import PREDICTION_COLUMNS
+from gauntlet.core.promotions import Promotion
 from gauntlet.core.results import (
     IngestResult,
     ModelVersion,
@@ -33,11 +35,11 @@ from gauntlet.core.results import (
     TableRef,
 )
 from gauntlet.stages.candidate import Artefact
+from gauntlet.stages.champions import Champions, named, number_of, open_champions
 from gauntlet.stages.context import StageContext
 from gauntlet.stages.expectations import refusal_sentence
 from gauntlet.stages.predictors import choose_predictor, features_struct
 from gauntlet.stages.tags import source_tags
-from gauntlet.stages.versions import open_registry
 
 SQL_FUNCTION = "gauntlet_probability"
 STAGING, PREDICTIONS = "predictions_staging", "predictions"
@@ -52,19 +54,21 @@ def score(
     that is incremental only the rows without a prediction are scored.
 
     Raises:
-        RefusedError: If the alias names another version than was promoted, or that version's threshold was changed.
+        RefusedError: If alias or ledger name another version than was promoted, its evidence or its files are not those
+            that were judged, or its threshold was changed.
         ProblemFileError: If the suite of the predictions cannot be found or read.
     """
     suite = load_suite(find_suite(context.problem.suites.predictions, problem_folder=context.problem_folder))
-    registry = open_registry(context)
-    version = _champion(registry, promote)
-    threshold = _threshold(registry, version, select)
+    champions = open_champions(context.target, context.state)
+    entry = _champion(champions, promote)
+    version = champions.version(entry)
     curated = context.target.tables.read(ingest.curated)
     published = _published(context, version, curated) if context.incremental else None
     new = curated if published is None else curated.join(published, "row_id", "left_anti")
-    predictor = choose_predictor(
-        context, registry, version, split=split, rows=ingest.curated.rows if published is None else new.count()
-    )
+    rows_to_score = ingest.curated.rows if published is None else new.count()
+    with champions.verified(entry) as (evidence, copy):
+        threshold = _threshold(evidence, champions.registry.tags(version), select, where=f"version {version.version}")
+        predictor = choose_predictor(context, copy, split=split, rows=rows_to_score)
     # Usable in SQL from now on: SELECT gauntlet_probability(struct(alcohol, …)) FROM …
     context.target.spark().udf.register(SQL_FUNCTION, predictor.function)
     with context.target.tracking.stage_run("score", key=context.key, tags=source_tags(ingest)) as run:
@@ -112,35 +116,39 @@ def _published(context: StageContext, version: ModelVersion, curated: DataFrame)
     return None
 
 
-def _champion(registry: Registry, promote: PromoteResult) -> ModelVersion:
-    """Return the version that the alias names, if it is the promoted one."""
+def _champion(champions: Champions, promote: PromoteResult) -> Promotion:
+    """Return the ledger's entry of the champion, if it is the promoted version and the alias names it."""
     if promote.champion is None:
         raise RefusedError("score: nothing was promoted, so there is no model to score with")
-    found = registry.version_of(CHAMPION)
+    history, found = champions.history(), champions.registry.version_of(CHAMPION)
     if found != promote.champion:
-        names = f"version {found.version}" if found else "no version"
         raise RefusedError(
-            f"score: version {promote.champion.version} of {registry.name} was promoted, but the alias {CHAMPION} "
-            f"names {names} now; somebody else moved it, so nothing was scored: run again"
+            f"score: version {promote.champion.version} of {champions.model} was promoted, but the alias {CHAMPION} "
+            f"names {named(number_of(found))} now; somebody else moved it, so nothing was scored: run again"
         )
-    return found
+    if history.champion is None or history.champion.version != found.version:
+        raise RefusedError(
+            f"score: by the ledger {named(number_of(history.champion))} of {champions.model} is champion, not the "
+            f"promoted version {found.version}, so nothing was scored: see `gauntlet audit`"
+        )
+    return history.champion
 
 
-def _threshold(registry: Registry, version: ModelVersion, select: SelectResult) -> float:
-    """Return the version's own threshold, which travels with it, if it is the one that was chosen."""
-    text = registry.tags(version).get(THRESHOLD_TAG, "")
-    if text != repr(select.threshold):
+def _threshold(evidence: Evidence, tags: Mapping[str, str], select: SelectResult, *, where: str) -> float:
+    """Return the threshold that was judged, if it is the one that was chosen and the version's tag says it too."""
+    said = tags.get(THRESHOLD_TAG, "")
+    if not said == repr(evidence.threshold) == repr(select.threshold):
         raise RefusedError(
-            f"score: the tag {THRESHOLD_TAG} of version {version.version} of {version.name} says {text or 'nothing'}, "
-            f"but {select.threshold!r} was chosen; put the tag right, or promote again with --from promote"
+            f"score: the tag {THRESHOLD_TAG} of {where} says {said or 'nothing'}, {evidence.threshold!r} was judged "
+            f"and {select.threshold!r} was chosen; put the tag right, or promote again with --from promote"
         )
-    return float(text)
+    return evidence.threshold
 
 
 def scored_by(context: StageContext, ingest: IngestResult, artefact: Artefact, *, threshold: float) -> DataFrame:
     """Return the curated rows as an artefact would score them once it is champion; nothing is written."""
     with quiet_mlflow():
-        udf = folder_function(context.target.spark(), artefact.folder)
+        udf = spark_function(context.target.spark(), artefact.verified)
     curated = context.target.tables.read(ingest.curated)
     return _scored(
         context, curated, udf, ModelStamp(context.target.names.registered_model, "candidate", threshold, "none")

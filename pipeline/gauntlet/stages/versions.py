@@ -16,7 +16,6 @@ from gauntlet.adapters.registry import MODEL_DIGEST_TAG, STATUS_TAG, THRESHOLD_T
 from gauntlet.adapters.tracking import STAGE_KEY_TAG, STAGE_TAG
 from gauntlet.core.errors import DataError
 from gauntlet.core.results import ModelRecord, ModelVersion
-from gauntlet.core.scores import auc
 from gauntlet.stages.context import StageContext
 from gauntlet.stages.training_rows import Rows
 
@@ -117,16 +116,6 @@ def _discard_logged_models(context: StageContext) -> None:
     for model in found:
         if "mlflow.modelVersions" not in model.tags:  # MLflow's own tag
             tracking.client.delete_logged_model(model.model_id)
-
-
-def readback(registry: Registry, alias: str, *, rows: Rows) -> tuple[ModelVersion, float]:
-    """Return the version that an alias names, and its AUC, as anybody gets them through the registry.
-
-    Raises:
-        DataError: If its answers cannot be judged.
-    """
-    version, model = registry.load_by_alias(alias)
-    return version, auc(answers(model.predict(rows.features), rows=rows), rows.label)
 
 
 def answers(predicted: object, *, rows: Rows) -> NDArray[np.float64]:

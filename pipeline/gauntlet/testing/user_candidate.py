@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gauntlet.adapters.artefact_copies import LOADING_NOTE
 from gauntlet.adapters.artefact_files import file_digests
 from gauntlet.adapters.checked_tables import PandasTable
-from gauntlet.adapters.registry import load_folder
 from gauntlet.core.encoding import Encoding, encode, learn_encoding
 from gauntlet.core.errors import InputError
 from gauntlet.core.grouping import SPLIT_ORDER, Grouping, group_rows, split_groups
@@ -52,10 +53,11 @@ def candidate_of(pipeline: Pipeline, *, workspace: Path) -> Candidate:
     problem = problem_of(pipeline, frame)
     splits = _splits(pipeline, problem, frame)
     train, validation = splits.rows("train"), splits.rows("validation")
-    trainer, artefact, scorer, digest = None, None, None, ""
+    trainer, artefact = None, None
+    scorer: Scorer
     if isinstance(pipeline.model, str):
-        artefact = _artefact(pipeline.model)
-        scorer, digest = _MlflowScorer.load(artefact.folder), _digest_of(artefact.files)
+        artefact = _artefact(pipeline.model, workspace=workspace)
+        scorer, digest = _MlflowScorer(artefact.verified.load()), _digest_of(artefact.files)
     elif _is_estimator(pipeline.model):
         trainer = EstimatorTrainer.of(pipeline, problem, splits)
         fitted = trainer.fit(train, validation)
@@ -251,26 +253,25 @@ class _BoosterScorer:
 class _MlflowScorer:
     model: Any
 
-    @classmethod
-    def load(cls, folder: Path) -> Scorer:
-        """Load a model from its folder."""
-        return cls(load_folder(folder))
-
     def probability(self, features: pd.DataFrame) -> NDArray[np.float64]:
         """Return the model's answers; of two columns the last is that of the positive class."""
         given = np.asarray(self.model.predict(features), dtype=np.float64)
         return given[:, -1] if given.ndim == 2 else given
 
 
-def _artefact(uri: str) -> Artefact:
+def _artefact(uri: str, *, workspace: Path) -> Artefact:
     import mlflow  # noqa: PLC0415 - takes seconds to import
 
     try:
-        folder = Path(mlflow.artifacts.download_artifacts(uri))
+        # A copy: MLflow writes into its own store's folder whenever it gives a model out.
+        workspace.mkdir(parents=True, exist_ok=True)
+        place = tempfile.mkdtemp(prefix="model-", dir=workspace)
+        folder = Path(mlflow.artifacts.download_artifacts(uri, dst_path=place))
+        (folder / LOADING_NOTE).unlink(missing_ok=True)
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{uri}: no MLflow model can be had there ({reason})") from error
-    return Artefact(uri=uri, folder=folder, files=file_digests(folder))
+    return Artefact(uri=uri, folder=folder, files=file_digests(folder), trust="code")
 
 
 def _digest_of(files: Any) -> str:
