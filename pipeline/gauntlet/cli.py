@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from gauntlet import __version__
+from gauntlet.adapters.held_key import key_held_back
 from gauntlet.cli_databricks import deploy, job
 from gauntlet.cli_infra import infra
 from gauntlet.cli_options import Command, common_options, problem_option, settings_option, target_option
@@ -359,7 +360,8 @@ def stage_main() -> None:
 def _exit_code(arguments: list[str]) -> int:
     terminal = Terminal(machine="--json" in arguments)
     try:
-        code = cli.main(args=arguments, prog_name="gauntlet", standalone_mode=False)
+        with key_held_back():
+            code = cli.main(args=arguments, prog_name="gauntlet", standalone_mode=False)
     except click.ClickException as error:
         return _complain(terminal, error.format_message(), ExitCode.INPUT)
     except (KeyboardInterrupt, click.Abort):

@@ -109,7 +109,7 @@ def test_missing_values_texts_and_one_class_are_taken():
     columns = [column.model_copy(update={"kind": "text"}) if column.name == "c2" else column for column in _columns(4)]
     assert judge_repeats(frame, columns=columns, seeds=Seeds(3)).by_chance
     one_class = judge_repeats(frame.assign(label=np.int8(0)), columns=columns, seeds=Seeds(3))
-    assert (one_class.agreement, one_class.agreement_p) == (0, 1)
+    assert (one_class.agreement, one_class.least_agreement) == (0, 0)
 
 
 def test_many_rows_are_sampled(monkeypatch):
@@ -123,11 +123,14 @@ def test_many_rows_are_sampled(monkeypatch):
 def test_each_reason_is_said():
     sound = _judged(_coarse(300))
     assert "permuted independently repeat" in replace(sound, repeats=10 * sound.repeats).fault
-    assert "labels of rows" in replace(sound, agreement=0.5, agreement_p=1e-6).fault
+    assert "labels of rows" in replace(sound, agreement=0.5, least_agreement=0.4).fault
     assert "free division" in replace(sound, across=90, across_expected=40.0, across_p=1e-6).fault
     # A small excess is what any model leaves unexplained, however significant.
-    assert replace(sound, agreement=0.05, agreement_p=1e-9).by_chance
-    assert replace(sound, agreement=0.5, agreement_p=0.01).by_chance
+    assert replace(sound, agreement=0.09, least_agreement=0.08).by_chance
+    doubtful = replace(sound, agreement=0.12, least_agreement=0.05)
+    assert doubtful.by_chance
+    assert "some may be copies" in doubtful.doubt == doubtful.sentence
+    assert not replace(sound, agreement=0.12, least_agreement=-0.01).doubt
 
 
 @settings(max_examples=60)

@@ -114,6 +114,7 @@ def test_evidence_that_is_not_there_is_refused(store):
 def test_without_a_key_nothing_is_proven(store):
     mark = written(store)
     store.keys.file.unlink()
+    store.keys.public_file.unlink()
     with pytest.raises(RequirementError, match="there is no key to prove evidence with"):
         store.proven(mark)
 

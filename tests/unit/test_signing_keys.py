@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from gauntlet.adapters import signing_keys
+from gauntlet.adapters.held_key import key_held_back
 from gauntlet.adapters.signing_keys import SigningKeys
 from gauntlet.core.errors import GauntletError, InputError, RequirementError
 
@@ -70,7 +71,7 @@ def test_a_key_is_made_once_for_its_owner_alone(keys):
         os.umask(previous)
     assert _raw([made.public_key()]) == _raw([keys.private().public_key()]) == _raw(keys.trusted())
     assert stat.S_IMODE(keys.file.stat().st_mode) == 0o600
-    assert [path.name for path in keys.folder.iterdir()] == ["signing_key.pem"]
+    assert sorted(path.name for path in keys.folder.iterdir()) == ["signing_key.pem", "signing_key.pub"]
 
 
 def test_where_another_process_was_first_its_key_is_taken(keys, monkeypatch):
@@ -83,7 +84,7 @@ def test_where_another_process_was_first_its_key_is_taken(keys, monkeypatch):
 
     monkeypatch.setattr(signing_keys, "_write_once", late)
     assert _raw([keys.private().public_key()]) == _raw([first[0].public_key()])
-    assert [path.name for path in keys.folder.iterdir()] == ["signing_key.pem"]
+    assert sorted(path.name for path in keys.folder.iterdir()) == ["signing_key.pem", "signing_key.pub"]
 
 
 def test_processes_at_once_end_with_one_key(keys):
@@ -100,6 +101,51 @@ def test_processes_at_once_end_with_one_key(keys):
         process.stdin.flush()
     said = {process.communicate()[0] for process in several}
     assert said == {f"{keys.private().public_key().public_bytes_raw().hex()}\n"}
+
+
+def test_who_verifies_needs_the_public_half_only(keys):
+    made = keys.private()
+    assert stat.S_IMODE(keys.public_file.stat().st_mode) == 0o644
+    keys.file.unlink()  # another user cannot read it
+    assert _raw(keys.trusted()) == _raw([made.public_key()])
+
+
+def test_the_public_half_is_written_for_a_key_of_an_older_version(keys):
+    made = keys.private()
+    keys.public_file.unlink()
+    assert _raw(keys.trusted()) == _raw([made.public_key()])
+    keys.private()
+    assert keys.public_file.read_bytes() == _public_pem(made)
+
+
+def test_a_public_half_of_another_key_is_refused(keys):
+    keys.private()
+    keys.public_file.write_bytes(_public_pem(OTHER))
+    with pytest.raises(InputError, match=r"signing_key.pub: is not the public half of signing_key.pem"):
+        keys.trusted()
+
+
+def test_a_key_that_is_held_back_signs_and_is_not_inherited(keys, monkeypatch):
+    monkeypatch.setenv("GAUNTLET_SIGNING_KEY", _pem(KEY).decode())
+    child = [sys.executable, "-c", "import os; print('GAUNTLET_SIGNING_KEY' in os.environ)"]
+    with key_held_back():
+        assert subprocess.run(child, capture_output=True, text=True, check=True).stdout == "False\n"
+        assert _raw([keys.private().public_key()]) == _raw(keys.trusted()) == _raw([KEY.public_key()])
+    assert subprocess.run(child, capture_output=True, text=True, check=True).stdout == "True\n"
+
+
+def test_what_the_command_starts_does_not_inherit_the_key(tmp_path, monkeypatch):
+    seen = tmp_path / "seen"
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text(f"#!/bin/sh\nenv >> {seen}\n", encoding="utf-8")
+    java.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{java.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("GAUNTLET_SIGNING_KEY", _pem(KEY).decode())
+    subprocess.run([sys.executable, "-m", "gauntlet", "doctor"], capture_output=True, check=False, cwd=tmp_path)
+    assert "PATH=" in seen.read_text(encoding="utf-8")
+    assert "GAUNTLET_SIGNING_KEY" not in seen.read_text(encoding="utf-8")
 
 
 def test_nothing_is_made_to_prove_with(keys):

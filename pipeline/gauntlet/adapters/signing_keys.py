@@ -6,7 +6,9 @@
     The path of a file that holds it.
 ``GAUNTLET_TRUSTED_KEYS``
     The paths of public keys (PEM), separated as in ``PATH``. Evidence is taken from these alone; by default from the
-    public half of the private key.
+    public half of the private key, which lies beside a key that was made here as ``signing_key.pub``.
+
+Only signing needs the private key: whoever verifies can be another user, and may have the state folder to read only.
 """
 
 from __future__ import annotations
@@ -23,13 +25,14 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_private_key,
     load_pem_public_key,
 )
 
+from gauntlet.adapters.held_key import KEY_VARIABLE, key_text
 from gauntlet.core.errors import InputError, RequirementError
 
-KEY_VARIABLE = "GAUNTLET_SIGNING_KEY"
 KEY_FILE_VARIABLE = "GAUNTLET_SIGNING_KEY_FILE"
 TRUSTED_VARIABLE = "GAUNTLET_TRUSTED_KEYS"
 
@@ -52,14 +55,19 @@ class SigningKeys:
         """The file of this machine's own key."""
         return self.folder / "signing_key.pem"
 
+    @property
+    def public_file(self) -> Path:
+        """The file of its public half, which anybody may read."""
+        return self.folder / "signing_key.pub"
+
     def private(self) -> Ed25519PrivateKey:
-        """Return the key that signs; this machine's own is made the first time that it is asked for.
+        """Return the key that signs; this machine's own is made the first time that it is asked for, in two files.
 
         Raises:
             InputError: If the key cannot be used, or others can read its file.
             RequirementError: If a key cannot be written.
         """
-        return self._given() or self._kept() or self._made()
+        return self._given() or self._published(self._kept() or self._made())
 
     def trusted(self) -> tuple[Ed25519PublicKey, ...]:
         """Return the keys that evidence may be signed with; none is ever made here.
@@ -70,21 +78,37 @@ class SigningKeys:
         """
         configured = os.environ.get(TRUSTED_VARIABLE)
         if configured is None:
-            key = self._given() or self._kept()
-            if key is None:
-                raise RequirementError(
-                    f"{self.file}: there is no key to prove evidence with; set {TRUSTED_VARIABLE} to the public key of "
-                    "whoever signed it (`openssl pkey -in KEY -pubout` writes it)"
-                )
-            return (key.public_key(),)
+            return (self._own(),)
         paths = [Path(part) for part in configured.split(os.pathsep) if part.strip()]
         if not paths:
             raise InputError(f"{TRUSTED_VARIABLE} is set but names no file; unset it, or name public keys")
         return tuple(_public(path) for path in paths)
 
+    def _own(self) -> Ed25519PublicKey:
+        """Return the public half of the key that would sign here; its private half need not be readable.
+
+        Raises:
+            InputError: If the two files are no pair.
+            RequirementError: If there is no key.
+        """
+        if (given := self._given()) is not None:
+            return given.public_key()
+        published = _public(self.public_file) if self.public_file.is_file() else None
+        if published is not None and not os.access(self.file, os.R_OK):
+            return published
+        kept = self._kept()
+        if kept is None:
+            raise RequirementError(
+                f"{self.file}: there is no key to prove evidence with; set {TRUSTED_VARIABLE} to the public key of "
+                "whoever signed it (`openssl pkey -in KEY -pubout` writes it)"
+            )
+        if published is not None and published.public_bytes_raw() != kept.public_key().public_bytes_raw():
+            raise InputError(f"{self.public_file}: is not the public half of {self.file.name}; find out who changed it")
+        return kept.public_key()
+
     def _given(self) -> Ed25519PrivateKey | None:
         """Return the environment's key. A variable that is set but empty is a secret that did not arrive."""
-        text, name = os.environ.get(KEY_VARIABLE), os.environ.get(KEY_FILE_VARIABLE)
+        text, name = key_text(), os.environ.get(KEY_FILE_VARIABLE)
         if text is not None and name is not None:
             raise InputError(f"{KEY_VARIABLE} and {KEY_FILE_VARIABLE} are both set; unset one of them")
         for variable, value in ((KEY_VARIABLE, text), (KEY_FILE_VARIABLE, name)):
@@ -96,6 +120,16 @@ class SigningKeys:
 
     def _kept(self) -> Ed25519PrivateKey | None:
         return _private(_secret(self.file), str(self.file)) if os.path.lexists(self.file) else None
+
+    def _published(self, key: Ed25519PrivateKey) -> Ed25519PrivateKey:
+        """Return a kept key, once its public half lies beside it."""
+        if not self.public_file.exists():
+            public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            try:
+                _write_once(self.public_file, public, mode=0o644)
+            except OSError as error:
+                raise RequirementError(f"{self.public_file}: cannot be written ({error.strerror or error})") from error
+        return key
 
     def _made(self) -> Ed25519PrivateKey:
         """Make this machine's key; of several processes at once one makes it, and all go on with that one."""
@@ -111,8 +145,8 @@ class SigningKeys:
         return _private(_secret(self.file), str(self.file))
 
 
-def _write_once(path: Path, content: bytes) -> None:
-    """Write a file for its owner alone, whole, unless it is there already.
+def _write_once(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Write a file whole, by default for its owner alone, unless it is there already.
 
     A link to a name that exists fails, as opening it exclusively would; unlike that, nobody ever sees half a file.
     """
@@ -123,6 +157,7 @@ def _write_once(path: Path, content: bytes) -> None:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
+        temporary.chmod(mode)
         try:
             path.hardlink_to(temporary)
         except FileExistsError:

@@ -8,7 +8,7 @@ Repeats are by chance if three things hold:
   boosted tree and a logistic regression, cross-fitted in five folds of vectors). A row's residual, label less risk, is
   multiplied by the mean residual of the rows that it repeats: independent labels give 0 in the mean, copies give the
   whole variance of the label. The sum is compared with that of labels permuted among rows of like risk, so a risk that
-  is estimated too low or too high in places changes nothing. It must be significant and more than a tenth of
+  is estimated too low or too high in places changes nothing. Its whole interval must lie beyond a tenth of
   the variance, since no model is without error.
 - Where the rows are divided already: rows of equal features and label stand in different splits no more than after the
   splits' names were permuted among rows of equal label. A free division makes that an exact test. It finds test
@@ -42,7 +42,8 @@ _MOST_TIMES = 1.5
 _COLUMN_PERMUTATIONS = 5
 _PERMUTATIONS = 199
 _LEVEL = 0.001
-_LEAST_AGREEMENT = 0.1
+_MOST_AGREEMENT = 0.1
+_ONE_SIDED_99 = 2.326
 _FOLDS = 5
 _LEAST_CLASS_ROWS = 10
 _ROWS_OF_A_STRATUM = 50
@@ -59,7 +60,7 @@ class RepeatedRows:
         expected: How many would, if the columns were independent.
         agreement: How much more the labels of repeated rows agree than chance makes them, as a share of the label's
             variance.
-        agreement_p: The one-sided p-value of that agreement.
+        least_agreement: The lower end of its interval, one-sided, of 99 %.
         across: How many rows of equal features and label stand in different splits: of each set of m such rows the
             number of pairs that lie apart, divided by m. None where rows are not divided.
         across_expected: What a free division gives; None where rows are not divided.
@@ -70,7 +71,7 @@ class RepeatedRows:
     repeats: int
     expected: float
     agreement: float
-    agreement_p: float
+    least_agreement: float
     across: float | None = None
     across_expected: float | None = None
     across_p: float = 1.0
@@ -88,11 +89,8 @@ class RepeatedRows:
                 f"{self.repeats} of {self.rows} rows repeat another, where columns permuted independently repeat "
                 f"{self.expected:.0f}"
             )
-        if self.agreement > _LEAST_AGREEMENT and self.agreement_p < _LEVEL:
-            return (
-                f"the labels of rows that repeat each other agree more than chance would make them (by "
-                f"{self.agreement:.0%} of their variance, p {self.agreement_p:.2g}), as those of copies do"
-            )
+        if self.least_agreement > _MOST_AGREEMENT:
+            return f"{self._agreement}, as those of copies do"
         if self.across is not None and self.across_p < _LEVEL:
             return (
                 "rows of equal features and label stand in different splits more often than a free division puts them "
@@ -101,11 +99,29 @@ class RepeatedRows:
         return ""
 
     @property
+    def doubt(self) -> str:
+        """What speaks for copies but may be chance, for people; empty if nothing does, or if there is a fault."""
+        if self.fault or self.agreement <= _MOST_AGREEMENT or self.least_agreement <= 0:
+            return ""
+        return f"{self._agreement}; some may be copies"
+
+    @property
+    def _agreement(self) -> str:
+        return (
+            "the labels of rows that repeat each other agree more than chance would make them (by "
+            f"{self.agreement:.0%} of their variance, at least {self.least_agreement:.0%})"
+        )
+
+    @property
     def sentence(self) -> str:
         """What was found, for people."""
-        return self.fault or (
-            f"{self.repeats} of {self.rows} rows repeat another by chance: columns permuted independently repeat "
-            f"{self.expected:.0f}, and their labels agree no more than chance makes them"
+        return (
+            self.fault
+            or self.doubt
+            or (
+                f"{self.repeats} of {self.rows} rows repeat another by chance: columns permuted independently repeat "
+                f"{self.expected:.0f}, and their labels agree no more than chance makes them"
+            )
         )
 
 
@@ -138,8 +154,8 @@ def judge_repeats(
         for _ in range(_COLUMN_PERMUTATIONS)
     ]
     label = rows["label"].to_numpy(dtype=np.float64)
-    agreement, agreement_p = _agreement(features, label, columns, twins, draw)
-    found = RepeatedRows(len(rows), twins.repeats, float(np.mean(permuted)), agreement, agreement_p)
+    agreement, least = _agreement(features, label, columns, twins, draw)
+    found = RepeatedRows(len(rows), twins.repeats, float(np.mean(permuted)), agreement, least)
     if "split" not in rows:
         return found
     place = rows["split"].map({name: place for place, name in enumerate(SPLIT_ORDER)}).to_numpy(dtype=np.int64)
@@ -150,7 +166,7 @@ def judge_repeats(
         repeats=twins.repeats,
         expected=found.expected,
         agreement=agreement,
-        agreement_p=agreement_p,
+        least_agreement=least,
         across=across,
         across_expected=float(drawn.mean()),
         across_p=_tail(across, drawn),
@@ -236,10 +252,10 @@ def _agreement(
     twins: _Twins,
     draw: np.random.Generator,
 ) -> tuple[float, float]:
-    """Return how much more the labels of repeated rows agree than chance makes them, and the p-value."""
+    """Return how much more the labels of repeated rows agree than chance makes them, and the interval's lower end."""
     repeated = twins.repeated
     if not repeated.any() or np.bincount(label.astype(np.int64), minlength=2).min() < _LEAST_CLASS_ROWS:
-        return 0.0, 1.0
+        return 0.0, 0.0
     risk = _risk(features, label, columns, draw)
     strata = int(np.clip(len(label) // _ROWS_OF_A_STRATUM, *_STRATA))
     stratum = np.searchsorted(np.quantile(risk, np.linspace(0, 1, strata + 1)[1:-1]), risk)
@@ -251,7 +267,8 @@ def _agreement(
     observed = total(label)
     drawn = np.array([total(_permuted(label, stratum, draw)) for _ in range(_PERMUTATIONS)])
     variance = float((risk * (1 - risk))[repeated].sum())
-    return (observed - float(drawn.mean())) / variance, _tail(observed, drawn)
+    agreement, error = (observed - float(drawn.mean())) / variance, float(drawn.std(ddof=1)) / variance
+    return agreement, agreement - _ONE_SIDED_99 * error
 
 
 def _risk(

@@ -110,9 +110,9 @@ def _claim_of_chance(candidate: Candidate, frame: pd.DataFrame, gate_name: str) 
         near=gate_name == NO_NEAR_REPEATS,
         relative_tolerance=candidate.problem.gates.split.relative_tolerance,
     )
-    status = Status.PASS if found.by_chance else Status.FAIL
+    status = Status.FAIL if found.fault else Status.WARN if found.doubt else Status.PASS
     kind = "near repeats: " if gate_name == NO_NEAR_REPEATS else ""
-    claim = "" if found.by_chance else 'split.repeats says "by chance", but '
+    claim = "" if status is Status.PASS else 'split.repeats says "by chance", but '
     return Verdict(gate_name, status, f"{claim}{kind}{found.sentence}", float(found.repeats), None, len(frame))
 
 
