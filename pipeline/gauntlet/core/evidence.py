@@ -197,6 +197,7 @@ class Evidence(EvidenceRecord):
         openings: How often the test split had been opened; the ledger of that can only have grown since.
         probe: What the artefact must answer.
         not_checked: What was left unchecked, one sentence each.
+        gates: The names of the gates that had to speak; empty in evidence of a version that did not note them.
     """
 
     schema_version: Literal[1]
@@ -224,6 +225,7 @@ class Evidence(EvidenceRecord):
     openings: OpeningsEvidence
     probe: ProbeEvidence
     not_checked: tuple[Text, ...]
+    gates: tuple[Text, ...] = ()
 
     @model_validator(mode="after")
     def _is_one_story(self) -> Self:
@@ -343,14 +345,14 @@ def require_complete(evidence: Evidence, *, expected: Collection[str]) -> None:
 
 
 def require_no_refusal(evidence: Evidence) -> None:
-    """Make sure that the gates that spoke did not refuse, whichever they were; see ``require_complete``.
+    """Make sure that the gates of the version that wrote the evidence all spoke, and that none refused.
 
-    Evidence of an older version holds the verdicts of that version's gates.
+    So a champion outlives an upgrade: today's gates need not have been there. See ``require_complete``.
 
     Raises:
-        EvidenceError: If one did; the message names the gates.
+        EvidenceError: If not; the message names the gates.
     """
-    require_complete(evidence, expected={verdict.gate for verdict in evidence.verdicts})
+    require_complete(evidence, expected=evidence.gates or {verdict.gate for verdict in evidence.verdicts})
 
 
 def require_same_digests(expected: Mapping[str, str], found: Mapping[str, str], *, what: str) -> None:

@@ -52,8 +52,14 @@ class SealedEvidence:
     digest: str
 
 
-def sealed_evidence(
-    context: StageContext, made: Made, candidate: Candidate, *, verdicts: Sequence[Verdict], found: TestScores
+def sealed_evidence(  # noqa: PLR0913 - what evidence is made of, each by name
+    context: StageContext,
+    made: Made,
+    candidate: Candidate,
+    *,
+    gates: Sequence[str],
+    verdicts: Sequence[Verdict],
+    found: TestScores,
 ) -> SealedEvidence:
     """Write the signed evidence of a judgement.
 
@@ -61,13 +67,14 @@ def sealed_evidence(
         context: The stage's context.
         made: What the stages left.
         candidate: What was judged.
-        verdicts: What the gates said, waivers among them.
+        gates: The names of the gates that had to speak.
+        verdicts: What they said, waivers among them.
         found: What the models show on the test split.
 
     Raises:
         RequirementError: If there is no usable key to sign with.
     """
-    evidence = _evidence(context, made, candidate, verdicts, found)
+    evidence = _evidence(context, made, candidate, verdicts, found).model_copy(update={"gates": tuple(gates)})
     content = seal(statement(evidence), SigningKeys(context.state.keys).private())
     mark = hashlib.sha256(content).hexdigest()
     path = evidence_path(context.state.evidence, mark)

@@ -78,7 +78,8 @@ def judge(  # noqa: PLR0913 - one argument a stage that it needs
     today = datetime.now(UTC).date()
     verdicts = waived(gates.verdicts(candidate, progress=context.progress), context.problem.waivers, today=today)
     found = scores_on_test(candidate)
-    sealed = sealed_evidence(context, made, candidate, verdicts=verdicts, found=found)
+    names = gates.names(context.problem, suites=candidate.suites)
+    sealed = sealed_evidence(context, made, candidate, gates=names, verdicts=verdicts, found=found)
     _log(context, ingest, found, verdicts)
     incumbent = candidate.incumbent
     return JudgeResult(
