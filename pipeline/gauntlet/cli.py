@@ -17,6 +17,7 @@ from gauntlet.cli_infra import infra
 from gauntlet.cli_options import Command, common_options, problem_option, settings_option, target_option
 from gauntlet.cli_serve import serve
 from gauntlet.cli_stack import stack
+from gauntlet.cli_state import state
 from gauntlet.core.errors import ExitCode, GauntletError, InputError
 from gauntlet.core.stage_names import STAGE_NAMES
 from gauntlet.terminal import Terminal
@@ -337,6 +338,7 @@ cli.add_command(infra)
 cli.add_command(job)
 cli.add_command(serve)
 cli.add_command(stack)
+cli.add_command(state)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -19,6 +19,7 @@ import xgboost
 from gauntlet.adapters.evidence_store import evidence_path
 from gauntlet.adapters.registry import Registry
 from gauntlet.adapters.signing_keys import SigningKeys
+from gauntlet.adapters.state_place import relocate
 from gauntlet.adapters.suite_files import Suite
 from gauntlet.adapters.target import LocalTarget, Target
 from gauntlet.core.encoding import encode, learn_encoding
@@ -177,8 +178,9 @@ class World:
         return cls(root, problem, ingest, split, *choices, target)
 
     def copied(self, root: Path) -> World:
-        """Return a copy in a folder of its own."""
+        """Return a copy in a folder of its own, relocated: it shares no file."""
         shutil.copytree(self.root, root)
+        relocate(State(root))
         return replace(self, root=root)
 
     def context(self, stage: str, key: str = "k") -> StageContext:
@@ -336,8 +338,12 @@ class Contest:
         return cls(world, first, crowned, world.judge(world.strong, "second"))
 
     def copied(self, root: Path) -> Contest:
-        """Return a copy in a folder of its own; what was packed before is the same files for all copies."""
+        """Return a copy in a folder of its own."""
         return replace(self, world=self.world.copied(root))
+
+    def moved(self, root: Path) -> Contest:
+        """Return the same contest in a folder that somebody else has made."""
+        return replace(self, world=replace(self.world, root=root))
 
 
 @cache

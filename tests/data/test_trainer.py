@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from gauntlet.adapters.model_files import load_fitted, save_model
+from gauntlet.adapters.state_place import relocate
 from gauntlet.core.canonical import file_digest
 from gauntlet.core.errors import DataError
 from gauntlet.core.problem_file import load_problem
+from gauntlet.core.state import State
 from gauntlet.stages.baseline import baseline
 from gauntlet.stages.recipe import fit_recipe, in_order_of_ids
 from gauntlet.stages.trainer import RoadTrainer
@@ -144,6 +146,7 @@ def test_a_small_sweep_is_the_same_for_any_number_of_workers_and_leaves_nothing(
 @pytest.mark.local_only("copies a state folder with what target local keeps in it")
 def test_a_small_sweep_goes_on_where_the_journal_ends(world: TrainedWorld, tmp_path: Path) -> None:
     shutil.copytree(world.root, tmp_path / "state")
+    relocate(State(tmp_path / "state"))
     context = make_context(tmp_path / "state", world.problem, "judge", world.target)
     trainer = world.trainer("sweep", context=context)
     whole = trainer.search(workers=2, trials=2)

@@ -12,6 +12,7 @@ from gauntlet.adapters.jars import delta_jars
 from gauntlet.adapters.origin_files import size_of
 from gauntlet.adapters.origins import local_bytes
 from gauntlet.adapters.spark import local_settings, open_local_session
+from gauntlet.adapters.state_place import require_in_place
 from gauntlet.adapters.tables import DeltaTables, ParquetTables, Tables
 from gauntlet.adapters.tracking import Tracking, artifact_address, sqlite_address
 from gauntlet.core.errors import RequirementError
@@ -96,7 +97,8 @@ class LocalTarget:
 
     @cached_property
     def tracking(self) -> Tracking:
-        """MLflow on a SQLite file and a folder."""
+        """MLflow on a SQLite file and a folder; refused where the file names the folder of another state."""
+        require_in_place(self.state)
         folder = self.state.mlflow.resolve()
         return Tracking(
             tracking_uri=sqlite_address(folder / "mlflow.db"),
