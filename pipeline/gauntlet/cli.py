@@ -216,7 +216,8 @@ def verify(evidence: str | None, **options: Any) -> int:
 def promote(evidence: str | None, **options: Any) -> int:
     """Make the model champion that was judged, by its evidence: the newest, a file, or a SHA-256.
 
-    Everything that the evidence speaks of is verified first. Needs no Spark.
+    Everything that the evidence speaks of is verified first. Without an argument it ends with exit code 2 if fresh
+    evidence speaks for more than one model. Needs no Spark.
     """
     from gauntlet.commands.promotion import promote_evidence  # noqa: PLC0415 - keeps --help fast
 

@@ -18,7 +18,7 @@ from gauntlet.adapters.evidence_store import evidence_path
 from gauntlet.adapters.promotion_ledger import PromotionLedger
 from gauntlet.adapters.registry import Registry
 from gauntlet.core.canonical import digest
-from gauntlet.core.errors import EvidenceError, RefusedError, RequirementError
+from gauntlet.core.errors import EvidenceError, InputError, RefusedError, RequirementError
 from gauntlet.core.promotions import faults_of
 from gauntlet.stages import champion_change
 from gauntlet.stages.champion_change import recovered
@@ -132,6 +132,17 @@ def test_the_newest_evidence_is_taken_and_some_from_elsewhere_is_kept(contest, t
     shutil.move(here, elsewhere)
     assert world.promote_on_evidence(str(elsewhere)).sequence == 2
     assert here.read_bytes() == elsewhere.read_bytes()
+
+
+def test_without_an_argument_nothing_is_promoted_if_two_models_could_be(contest):
+    world, other = contest.world, contest.world.judge(contest.world.weak, "third")
+    before = world.written_down()
+    newest = other.judge.evidence_digest[:12]
+    with pytest.raises(InputError, match=rf"2 models could be promoted .* `gauntlet promote {newest}`"):
+        world.promote_on_evidence()
+    _is_unchanged(world, before)
+    world.judged_again(contest.second.judge.evidence_digest)  # the same model judged twice is one
+    assert world.promote_on_evidence(contest.second.judge.evidence_digest).sequence == 2
 
 
 @dataclass(frozen=True)

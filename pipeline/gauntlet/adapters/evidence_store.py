@@ -89,13 +89,18 @@ class EvidenceStore:
             raise InputError(f"{given}: there is no such file; give the path of evidence, or its SHA-256")
         return self.kept(Path(given))
 
+    def marks(self) -> tuple[str, ...]:
+        """Return the SHA-256 of all evidence, what was written last first; none of it is proven."""
+        files = sorted(self.folder.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+        return tuple(path.name.removesuffix(SUFFIX) for path in files)
+
     def _newest(self) -> str:
-        files = sorted(self.folder.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime_ns)
-        if not files:
+        marks = self.marks()
+        if not marks:
             raise InputError(
                 f"{self.folder}: holds no evidence; judge a candidate first with gauntlet run --until judge"
             )
-        return files[-1].name.removesuffix(SUFFIX)
+        return marks[0]
 
     def _opened(self, content: bytes, *, where: Path) -> Evidence:
         trusted = self.keys.trusted()

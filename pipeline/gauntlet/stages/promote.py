@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,8 @@ from gauntlet.adapters.artefact_copies import require_same_artefact
 from gauntlet.adapters.registry import ARTEFACT_TAG, CHAMPION, EVIDENCE_TAG, SELECTION_TAG, STATUS_TAG
 from gauntlet.adapters.tracking import STAGE_TAG
 from gauntlet.core.champion_history import ChampionHistory
-from gauntlet.core.errors import EvidenceError, RefusedError
-from gauntlet.core.evidence import Evidence
+from gauntlet.core.errors import EvidenceError, InputError, RefusedError
+from gauntlet.core.evidence import Evidence, require_fresh, require_no_refusal
 from gauntlet.core.promotions import Promotion
 from gauntlet.core.results import (
     IngestResult,
@@ -132,17 +133,46 @@ def promote_on_evidence(conditions: Conditions, *, state: State, evidence: str |
     Args:
         conditions: What the evidence must agree with.
         state: The state folder, which holds evidence and keys.
-        evidence: The evidence, as a path or a SHA-256; None for the one that was written last.
+        evidence: The evidence, as a path or a SHA-256; None for the one that was written last, if no other model could
+            be promoted as well.
 
     Raises:
-        InputError: If there is no evidence.
+        InputError: If there is no evidence, or it is not clear which is meant.
         RefusedError: As ``promote``.
         RequirementError: As ``promote``.
     """
     champions = open_champions(conditions.target, state)
     with _undone_if_refused(champions):
         mark = champions.evidence.resolved(evidence)
+        if evidence is None:
+            _require_no_other(champions, conditions, newest=mark)
         return _promoted(champions, conditions, mark=mark).result(champions)
+
+
+def _require_no_other(champions: Champions, conditions: Conditions, *, newest: str) -> None:
+    """Make sure that nobody has to guess which model the newest evidence stands for.
+
+    Raises:
+        InputError: If evidence of another model is fresh, says yes and was compared with today's champion.
+    """
+    history, now = champions.history(), datetime.now(UTC)
+    found: dict[str, str] = {}  # by artefact: the same model judged twice is one
+    for mark in champions.evidence.marks():
+        try:
+            evidence = champions.evidence.proven(mark)
+            require_fresh(evidence, now=now, hours=conditions.problem.promotion.evidence_hours)
+            require_no_refusal(evidence)
+        except EvidenceError:
+            continue
+        of_today = evidence.incumbent.version == number_of(history.champion)
+        if evidence.problem == conditions.problem.name and of_today and history.made_by(mark) is None:
+            found.setdefault(evidence.artefact.digest, mark)
+    if len(found) > 1 and newest in found.values():
+        listed = ", ".join(mark[:12] for mark in found.values())
+        raise InputError(
+            f"{champions.model}: {len(found)} models could be promoted ({listed}); name the one that is meant, such as "
+            f"`gauntlet promote {newest[:12]}` (`gauntlet evidence show {newest[:12]}` shows it)"
+        )
 
 
 def still_champion(context: StageContext, result: PromoteResult) -> str | None:
