@@ -26,7 +26,13 @@ def claim(ledger: PromotionLedger, version: int, *, model: str = WINE, **changes
     entries = ledger.entries(model)
     champion = champion_of(entries)
     seen = {"expected": len(entries), "previous_version": champion.version if champion else None}
-    return ledger.claim(model, **ATTEMPT | seen | {"version": version} | changes)
+    own = {"version": version, "evidence": evidence_of(version)}
+    return ledger.claim(model, **ATTEMPT | seen | own | changes)
+
+
+def evidence_of(version: int) -> str:
+    """Return a SHA-256 that stands for the evidence of a version; evidence promotes once."""
+    return f"{version:064x}"
 
 
 def promoted(ledger: PromotionLedger, *versions: int) -> None:

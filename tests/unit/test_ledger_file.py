@@ -112,7 +112,7 @@ def killed_at_any_moment(path, rounds):
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
-            for version in itertools.count(1):
+            for version in itertools.count(1 + 1_000_000 * round_):
                 promoted(ledger, version)
                 os.write(writer, b".")
         os.close(writer)

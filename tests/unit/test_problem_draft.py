@@ -136,9 +136,11 @@ def test_leaves_the_costs_open(problem: Problem, draft: Draft) -> None:
     )
 
 
-def test_searches_as_the_default_problem_does(problem: Problem) -> None:
+def test_searches_shallow_sampled_trees_as_often_as_the_default_problem(problem: Problem) -> None:
     default = load_problem()
-    assert problem.sweep == default.sweep
+    assert problem.sweep.model_copy(update={"space": default.sweep.space}) == default.sweep
+    assert problem.sweep.space["max_depth"].values == (1, 8)
+    assert {"subsample", "colsample_bytree"} <= set(problem.sweep.space)
     assert problem.baseline == default.baseline
     assert problem.split.fractions == default.split.fractions
     assert set(problem.names) == {"local", "remote", "databricks"}

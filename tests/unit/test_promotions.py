@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from gauntlet.core.promotions import Promotion, champion_of, faults_of
 from gauntlet.core.results import TableRef
+from tests.promotion_attempts import evidence_of
 
 pytestmark = pytest.mark.unit
 
@@ -32,6 +33,7 @@ ENDINGS = {
 def made(sequence, version, previous, status="done", *, after=None, **changes):
     """An entry as the ledger would write it."""
     fields = {"sequence": sequence, "version": version, "previous_version": previous, "previous_sequence": sequence - 1}
+    fields["evidence"] = evidence_of(max(version, 0))
     entry = Promotion(**BASE | fields | {"status": status} | ENDINGS[status] | changes)
     return entry.chained(after=after)
 
@@ -148,6 +150,10 @@ def test_a_removed_entry_is_found_though_the_rest_was_numbered_anew():
         (
             rechained(made(1, 1, None), made(2, 1, 1, kind="rollback")),
             "sequence 2 rolls back to version 1, which is no former champion",
+        ),
+        (
+            rechained(made(1, 1, None), made(2, 2, 1, evidence=evidence_of(1))),
+            "sequence 2 promotes on the evidence of sequence 1 once more",
         ),
         (rechained(made(1, 1, None, settled=None)), "sequence 1 is done, but has no time at which it ended"),
         (
