@@ -25,4 +25,4 @@ def relocate(state: Path, quiet: bool, machine: bool) -> int:
     """
     from gauntlet.commands.state_folders import relocate_state  # noqa: PLC0415 - keeps --help fast
 
-    return relocate_state(Path(state), Terminal(quiet=quiet, machine=machine))
+    return relocate_state(state, Terminal(quiet=quiet, machine=machine))

@@ -166,8 +166,8 @@ def test_a_changed_artefact_is_found(world, contest):
 
 def test_an_entry_of_another_artefact_than_its_evidence_is_found(world, contest):
     world.enter_by_hand(world.judged_again(contest.second.judge.evidence_digest), artefact_digest="another")
-    found = [finding.what for finding in world.audit().findings]
-    assert any("version 2: the ledger speaks of another artefact than its evidence" in what for what in found)
+    found = {(finding.what, finding.where) for finding in world.audit().findings}
+    assert ("the ledger speaks of another artefact than its evidence", "sequence 3, version 2") in found
 
 
 def test_evidence_that_no_trusted_key_has_signed_is_found(world, tmp_path, monkeypatch):

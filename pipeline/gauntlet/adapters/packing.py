@@ -70,19 +70,27 @@ def log_packed(
 def packing_fault(folder: Path) -> str | None:
     """Return why loading a folder would run other code than Gauntlet's own; None if it would not.
 
-    MLflow runs what ``MLmodel`` names. Here that must be the packed code as this version ships it, which reads a
-    booster or a forest and an encoding, and no file may hold a pickle.
-
     Args:
         folder: A packed model's folder.
 
     Raises:
         EvidenceError: If there is anything but files and folders, or something cannot be read.
     """
+    pickles = pickles_in(folder)
+    return f"{pickles[0]} holds a pickle" if pickles else code_fault(folder)
+
+
+def code_fault(folder: Path) -> str | None:
+    """Return why a folder's code is not what this version of Gauntlet packs; None if it is.
+
+    MLflow runs what ``MLmodel`` names. Here that must be the packed code, which reads a booster or a forest and an
+    encoding. Pickles are another matter.
+
+    Args:
+        folder: A packed model's folder.
+    """
     from mlflow.models import Model  # noqa: PLC0415 - takes seconds to import
 
-    if pickles := pickles_in(folder):
-        return f"{pickles[0]} holds a pickle"
     try:
         flavors = Model.load(str(folder)).flavors
     except Exception as error:

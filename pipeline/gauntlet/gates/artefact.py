@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from gauntlet.adapters.artefact_copies import LOADING_NOTE
 from gauntlet.adapters.artefact_files import file_digests, pickles_in
-from gauntlet.adapters.packing import packing_fault
+from gauntlet.adapters.packing import code_fault
 from gauntlet.core.verdict import Status, Verdict
 from gauntlet.gates.artefact_answers import (
     latency_within_budget,
@@ -51,7 +51,7 @@ def files_as_packed(candidate: Candidate) -> Verdict:
     if faults:
         sentence = f"{artefact.folder}: {_some(faults)} since the model was packed"
         return Verdict(name, Status.FAIL, sentence, float(len(faults)), 0)
-    if artefact.trust == "data" and (fault := packing_fault(artefact.folder)) is not None:
+    if artefact.trust == "data" and (fault := code_fault(artefact.folder)) is not None:
         return Verdict(name, Status.FAIL, f"{artefact.folder}: {fault}", 1, 0)
     return Verdict(name, Status.PASS, f"all {len(found)} files are as they were packed", 0, 0)
 

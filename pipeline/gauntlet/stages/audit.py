@@ -89,7 +89,7 @@ def audit(*, target: Target, state: State) -> Audit:
         return Audit(champions.model, entries=0, versions=len(versions), findings=(broken,))
     history = ChampionHistory(entries)
     judged = _judged(history)
-    proofs = {entry.sequence: _proof(champions, entry) for entry in judged}
+    proofs = {entry.evidence: _proof(champions, entry.evidence) for entry in judged}
     findings = (
         *_ledger_findings(champions, history),
         *_alias_findings(champions, history),
@@ -97,12 +97,12 @@ def audit(*, target: Target, state: State) -> Audit:
         *(
             found
             for entry in judged
-            for found in _artefact_findings(champions, entry, versions, proofs[entry.sequence])
+            for found in _artefact_findings(champions, entry, versions, proofs[entry.evidence])
         ),
         *_opening_findings(state, [proof for proof in proofs.values() if isinstance(proof, Evidence)]),
     )
     champion = history.champion
-    evidence = None if champion is None else proofs[champion.sequence]
+    evidence = None if champion is None else proofs[champion.evidence]
     return Audit(
         champions.model,
         entries=len(entries),
@@ -157,9 +157,9 @@ def _version_findings(history: ChampionHistory, versions: Versions) -> Iterator[
             yield _tag_finding(number, STATUS_TAG, tags, "by the ledger it never was champion")
 
 
-def _proof(champions: Champions, entry: Promotion) -> Evidence | EvidenceError:
+def _proof(champions: Champions, mark: str) -> Evidence | EvidenceError:
     try:
-        return champions.evidence_of(entry)
+        return champions.evidence.proven(mark)
     except EvidenceError as error:
         return error
 
@@ -177,6 +177,8 @@ def _artefact_findings(
         file = evidence_path(champions.evidence.folder, entry.evidence)
         yield Finding(f"{evidence}; so the files of {where} could not be checked", str(file), _RESTORE_EVIDENCE)
         return
+    if fault := champions.fault_of(entry, evidence):
+        yield Finding(fault, where, _RESTORE_LEDGER)
     yield from _tag_findings(entry.version, tags, judged_tags(evidence), source="what was judged is")
     try:
         with champions.registry.artefact(version) as folder:

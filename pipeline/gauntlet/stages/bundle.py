@@ -74,7 +74,7 @@ def sealed_evidence(  # noqa: PLR0913 - what evidence is made of, each by name
     Raises:
         RequirementError: If there is no usable key to sign with.
     """
-    evidence = _evidence(context, made, candidate, verdicts, found).model_copy(update={"gates": tuple(gates)})
+    evidence = _evidence(context, made, candidate, gates=gates, verdicts=verdicts, found=found)
     content = seal(statement(evidence), SigningKeys(context.state.keys).private())
     mark = hashlib.sha256(content).hexdigest()
     path = evidence_path(context.state.evidence, mark)
@@ -82,8 +82,14 @@ def sealed_evidence(  # noqa: PLR0913 - what evidence is made of, each by name
     return SealedEvidence(context.state.file_ref(path), mark)
 
 
-def _evidence(
-    context: StageContext, made: Made, candidate: Candidate, verdicts: Sequence[Verdict], found: TestScores
+def _evidence(  # noqa: PLR0913 - as above
+    context: StageContext,
+    made: Made,
+    candidate: Candidate,
+    *,
+    gates: Sequence[str],
+    verdicts: Sequence[Verdict],
+    found: TestScores,
 ) -> Evidence:
     problem, incumbent = context.problem, candidate.incumbent
     waivers = [verdict.waiver for verdict in verdicts if verdict.waiver is not None]
@@ -118,6 +124,7 @@ def _evidence(
         openings=_openings(candidate),
         probe=_probe(candidate),
         not_checked=(*context.target.not_checked, *made.split.not_checked),
+        gates=tuple(gates),
     )
 
 

@@ -81,23 +81,26 @@ class Champions:
                 another champion than the entry replaced.
             RequirementError: If there is no key to prove it with.
         """
-        evidence, where = self.evidence.proven(entry.evidence), f"{entry.model} version {entry.version}"
+        evidence = self.evidence.proven(entry.evidence)
+        fault = self.fault_of(entry, evidence)
+        if fault is not None:
+            raise EvidenceError(f"{entry.model} version {entry.version}: {fault}; see `gauntlet audit`")
+        return evidence
+
+    def fault_of(self, entry: Promotion, evidence: Evidence) -> str | None:
+        """Return why proven evidence does not promote an entry's version; None if it does."""
         if evidence.artefact.digest != entry.artefact_digest:
-            raise EvidenceError(
-                f"{where}: the ledger speaks of another artefact than its evidence; see `gauntlet audit`"
-            )
+            return "the ledger speaks of another artefact than its evidence"
         if evidence.target != self.target:
-            raise EvidenceError(f"{where}: its evidence was made on target {evidence.target}, not on {self.target}")
-        if entry.kind == "promote" and evidence.incumbent.version != entry.previous_version:
-            raise EvidenceError(
-                f"{where}: its evidence compares it with {named(evidence.incumbent.version)}, but it replaced "
-                f"{named(entry.previous_version)}; see `gauntlet audit`"
-            )
+            return f"its evidence was made on target {evidence.target}, not on {self.target}"
+        judged = evidence.incumbent.version
+        if entry.kind == "promote" and judged != entry.previous_version:
+            return f"its evidence compares it with {named(judged)}, but it replaced {named(entry.previous_version)}"
         try:
             require_no_refusal(evidence)
         except EvidenceError as error:
-            raise EvidenceError(f"{where}: {error}; see `gauntlet audit`") from error
-        return evidence
+            return str(error)
+        return None
 
     @contextmanager
     def verified(self, entry: Promotion) -> Iterator[tuple[Evidence, VerifiedCopy]]:

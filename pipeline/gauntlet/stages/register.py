@@ -59,7 +59,7 @@ def _readback(registry: Registry, version: ModelVersion, *, forest: ModelRecord,
             raise RefusedError(
                 f"{where}: was not loaded, as {fault}; somebody changed the registry: delete this version and run again"
             )
-        model = VerifiedCopy.of(folder, files=file_digests(folder), what=where).load()
+        model = VerifiedCopy(folder).load()  # it was held against the run's record just now
         return auc(answers(model.predict(rows.features), rows=rows), rows.label)
 
 
