@@ -43,7 +43,6 @@ LOADERS = {
     "adapters/model_files.py": {"load", "Booster"},  # files of the state folder, held against the run's record
     "adapters/probability_model.py": {"load", "Booster"},  # the packed code itself
     "adapters/split_thresholds.py": {"Booster"},  # made in this process
-    "adapters/booster_calibration.py": {"Booster"},  # made in this process
     "gates/artefact_saboteurs.py": {"load", "Booster"},  # skops and UBJ of a copy, which are data
     "stages/sweep.py": {"Booster"},  # the file that this stage has just written
 }

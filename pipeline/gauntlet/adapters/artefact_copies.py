@@ -4,8 +4,8 @@ Where the store is a folder of this machine, MLflow gives out that very folder, 
 ``registered_model_meta`` into it at every load: nobody could hold such a folder against digests. So a copy is made,
 without that file.
 
-To load a model is to run its code. So nothing is loaded by an address, which may give other files tomorrow, but only a
-copy whose files were held against digests that somebody vouches for: signed evidence, or the run's own record.
+Loading a model runs its code. So a model is never loaded by an address, which may give other files tomorrow. It is loaded
+only from a copy whose files have the digests of signed evidence, or of the run's own record.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def copied_artefact(tracking: Tracking, uri: str, *, folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class VerifiedCopy:
-    """A copy of a model's files that was held against digests; whatever loads a model takes one of these.
+    """A copy of a model's files whose digests were checked; every function that loads a model takes one.
 
     Attributes:
         folder: Where the files lie; nobody else writes there.

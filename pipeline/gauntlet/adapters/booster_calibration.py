@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gauntlet.adapters.split_thresholds import booster_of, document_of, written
 from gauntlet.core.statistics.calibration import Scaling, platt_scaling
 
 if TYPE_CHECKING:
@@ -40,9 +41,7 @@ def calibrated(booster: Booster, matrix: NDArray[np.float32], label: NDArray[np.
 
 def with_scaled_margins(booster: Booster, scaling: Scaling) -> Booster:
     """Return a booster whose margins are those of the given one, scaled; the given one is not changed."""
-    import xgboost  # noqa: PLC0415 - takes a second to import
-
-    document = json.loads(bytes(booster.save_raw("json")))
+    document = document_of(booster)
     settings = document["learner"]["learner_model_param"]
     # A number until XGBoost 3.0, a list of one number since.
     base = np.atleast_1d(json.loads(settings["base_score"]))[0]
@@ -56,12 +55,10 @@ def with_scaled_margins(booster: Booster, scaling: Scaling) -> Booster:
         is_leaf = np.asarray(tree["left_children"]) < 0
         tree["split_conditions"] = _scaled(tree["split_conditions"], line, where=is_leaf)
         tree["base_weights"] = _scaled(tree["base_weights"], line, where=np.ones_like(is_leaf))
-    return xgboost.Booster(
-        params={"nthread": 1}, model_file=bytearray(json.dumps(document, separators=(",", ":")), "utf-8")
-    )
+    return booster_of(document)
 
 
 def _scaled(values: list[float], line: Scaling, *, where: NDArray[np.bool_]) -> list[float]:
     given = np.asarray(values, dtype=np.float32)
     scaled = np.where(where, (given * line.slope + line.intercept).astype(np.float32), given)
-    return [float(str(value)) for value in scaled]  # the shortest text of a float32: XGBoost reads no more exactly
+    return written(scaled)

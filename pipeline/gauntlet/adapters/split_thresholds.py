@@ -37,9 +37,7 @@ def with_thresholds_midway(booster: Booster, values: TrainingValues) -> Booster:
         booster: A booster of trees with numeric splits.
         values: The values of the rows that it was fitted on.
     """
-    import xgboost  # noqa: PLC0415 - takes a second to import
-
-    document = json.loads(bytes(booster.save_raw("json")))
+    document = document_of(booster)
     trees: list[dict[str, Any]] = document["learner"]["gradient_booster"]["model"]["trees"]
     features = np.concatenate([np.asarray(tree["split_indices"], dtype=np.int64) for tree in trees])
     # A leaf has no children, and holds its answer in place of a threshold.
@@ -52,12 +50,28 @@ def with_thresholds_midway(booster: Booster, values: TrainingValues) -> Booster:
     start = 0
     for tree in trees:
         end = start + len(tree["split_conditions"])
-        # The shortest text of a float32: XGBoost reads no more digits than that exactly.
-        tree["split_conditions"] = [float(str(condition)) for condition in moved[start:end]]
+        tree["split_conditions"] = written(moved[start:end])
         start = end
-    return xgboost.Booster(
-        params={"nthread": 1}, model_file=bytearray(json.dumps(document, separators=(",", ":")), "utf-8")
-    )
+    return booster_of(document)
+
+
+def document_of(booster: Booster) -> dict[str, Any]:
+    """Return a booster as the JSON document that XGBoost writes."""
+    document: dict[str, Any] = json.loads(bytes(booster.save_raw("json")))
+    return document
+
+
+def booster_of(document: dict[str, Any]) -> Booster:
+    """Return the booster of a JSON document."""
+    import xgboost  # noqa: PLC0415 - takes a second to import
+
+    content = json.dumps(document, separators=(",", ":"))
+    return xgboost.Booster(params={"nthread": 1}, model_file=bytearray(content, "utf-8"))
+
+
+def written(values: NDArray[np.float32]) -> list[float]:
+    """Return numbers as a document holds them: the shortest text of each, as XGBoost reads no more digits exactly."""
+    return [float(str(value)) for value in values]
 
 
 def snapped_to_training_values(matrix: NDArray[np.float32], values: TrainingValues) -> NDArray[np.float32]:
