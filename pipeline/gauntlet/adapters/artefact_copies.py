@@ -4,8 +4,8 @@ Where the store is a folder of this machine, MLflow gives out that very folder, 
 ``registered_model_meta`` into it at every load: nobody could hold such a folder against digests. So a copy is made,
 without that file.
 
-Loading a model runs its code. So a model is never loaded by an address, which may give other files tomorrow. It is loaded
-only from a copy whose files have the digests of signed evidence, or of the run's own record.
+Loading a model runs its code. So a model is never loaded by an address, which may give other files tomorrow. It is
+loaded only from a copy whose files have the digests of signed evidence, or of the run's own record.
 """
 
 from __future__ import annotations
