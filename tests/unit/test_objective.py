@@ -115,8 +115,13 @@ def test_the_uncalibrated_model_answers_training_rows_as_it_was_fitted() -> None
     own, train = fitted.booster[: fitted.trees], prepared.rows.train
     assert own.inplace_predict(train).tobytes() == fitted.uncalibrated.inplace_predict(train).tobytes()
     assert own.save_raw() != fitted.uncalibrated.save_raw()
-    # It was stopped early on the AUC of the model that is kept, not on that of XGBoost's own thresholds.
-    assert fitted.booster.best_score == pytest.approx(fitted.auc, abs=1e-9)
+    # It was stopped early on the log loss of the model that is kept, not on that of XGBoost's own thresholds.
+    kept, others = (
+        log_loss(prepared.rows.selection_label, model.inplace_predict(prepared.rows.selection).astype(float))
+        for model in (fitted.uncalibrated, own)
+    )
+    assert fitted.booster.best_score == pytest.approx(kept, abs=1e-6)
+    assert fitted.booster.best_score != pytest.approx(others, abs=1e-6)
     assert area_under_curve(own, prepared.rows, trees=fitted.trees) != pytest.approx(fitted.auc, abs=1e-4)
     noisy = train * (1 + np.float32(1e-6))
     for model in (fitted.uncalibrated, fitted.model):

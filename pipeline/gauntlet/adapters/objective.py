@@ -122,7 +122,8 @@ class BoostedTreesObjective:
     Attributes:
         data: The rows.
         max_rounds: The most boosting rounds.
-        early_stopping_rounds: Stop after this many rounds without a better AUC.
+        early_stopping_rounds: Stop after this many rounds without a better log loss. (The AUC of a small selection
+            split jumps from round to round: the best of all rounds of all trials would be the luckiest.)
         trees: Which trees predict: those up to the best iteration, or all that were grown, and not calibrated (both as
             the tutorial does).
         limit_seconds: A fit that takes longer is stopped, and its trial fails; None sets no limit.
@@ -240,7 +241,7 @@ class FittedTrees:
     Attributes:
         booster: All trees that were grown, with XGBoost's own thresholds.
         trees: How many of them, from the first, are the model.
-        best_iteration: The iteration with the best AUC while fitting, from 0.
+        best_iteration: The iteration with the best log loss while fitting, from 0.
         auc: The AUC on the selection split of ``uncalibrated``.
         prepared: What it was fitted on.
         calibrate: Whether the model is calibrated.
@@ -269,7 +270,7 @@ def booster_parameters(trial: Trial) -> dict[str, float | int | str]:
     """Return all of XGBoost's parameters for a trial."""
     fixed: dict[str, float | int | str] = {
         "objective": "binary:logistic",
-        "eval_metric": "auc",
+        "eval_metric": "logloss",
         "tree_method": "hist",
         "nthread": 1,
         "seed": trial.seed,
