@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from dataclasses import dataclass
@@ -88,6 +89,23 @@ class FittedModel:
         else:
             found = self.model.predict_proba(matrix)[:, 1]
         return np.asarray(found, dtype=np.float64)
+
+    @property
+    def digest(self) -> str:
+        """The digest of the fitted parts: equal for equal models bit for bit, in memory as read from a file."""
+        found = hashlib.sha256(self.encoding.model_dump_json().encode())
+        if self.family == "booster":
+            found.update(self.model.save_raw("ubj"))
+            return found.hexdigest()
+        found.update(repr((self.model.get_params(), self.model.classes_.tolist(), self.model.n_features_in_)).encode())
+        for fitted in self.model.estimators_:
+            state = fitted.tree_.__getstate__()
+            found.update(repr((fitted.random_state, state["max_depth"], state["node_count"])).encode())
+            # Field by field: the bytes that pad a node are whatever the memory held.
+            for name in state["nodes"].dtype.names:
+                found.update(state["nodes"][name].tobytes())
+            found.update(state["values"].tobytes())
+        return found.hexdigest()
 
 
 def load_fitted(record: ModelRecord, *, state: State) -> FittedModel:

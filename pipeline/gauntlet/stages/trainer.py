@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
-from gauntlet.adapters.model_files import read_model, save_model
+from gauntlet.adapters.model_files import load_fitted
 from gauntlet.adapters.sweep_engine import Search, run_sweep
-from gauntlet.core.canonical import file_digest
 from gauntlet.core.errors import DataError
 from gauntlet.core.results import ModelRecord, SplitResult
 from gauntlet.core.seeding import Seeds
@@ -41,10 +41,10 @@ class RoadTrainer:
     record: ModelRecord
     split: SplitResult
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """The digest of the chosen model's fitted parts."""
-        return self.record.file.sha256
+        """The digest of the chosen model's fitted parts, as its file holds them."""
+        return load_fitted(self.record, state=self.context.state).digest
 
     def fit(self, train: Rows, selection: Rows, *, seed: int | None = None, workers: int | None = None) -> Refitted:
         """Fit the chosen model's parameters to other rows, or with another seed.
@@ -73,12 +73,7 @@ class RoadTrainer:
             seed=seed,
             threads=workers,
         )
-        with tempfile.TemporaryDirectory(dir=self.context.folder) as folder:
-            path = Path(folder) / ("model.ubj" if fitted.family == "booster" else "model.skops")
-            save_model(fitted, path)
-            # Read back, as whoever loads the chosen model reads it.
-            read = replace(fitted, model=read_model(path, family=fitted.family))
-            return Refitted(digest=file_digest(path), scorer=read)
+        return Refitted(digest=fitted.digest, scorer=fitted)
 
     def fit_recipe(self, train: Rows, selection: Rows, *, seeds: Seeds) -> Scorer:
         """Fit the forests, search, and choose, all in this process."""
