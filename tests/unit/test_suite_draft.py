@@ -59,11 +59,11 @@ def _holds(entry: Mapping[str, Any], frame: pd.DataFrame) -> bool:
 @pytest.mark.parametrize("rows", [300, 1000, 5000])
 def test_the_next_delivery_of_ten_heavy_tailed_columns_passes(sketch: Sketch, family: str, rows: int) -> None:
     generator = np.random.Generator(np.random.PCG64([rows, len(family)]))
-    deliveries = 60 if rows < 5000 else 30
     failed = 0
-    for _ in range(deliveries):
+    # A draft takes much longer than holding a delivery against it.
+    for _ in range(20 if rows < 5000 else 10):
         entries = raw_entries(sketch(delivery(family, rows, generator)))
-        failed += bool(broken(entries, delivery(family, rows, generator)))
+        failed += sum(bool(broken(entries, delivery(family, rows, generator))) for _ in range(3))
     assert failed <= 1
 
 
