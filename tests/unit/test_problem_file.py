@@ -89,6 +89,23 @@ def test_names_file_key_and_expectation(overrides, message):
     assert str(caught.value).startswith(str(default_problem_path()))
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("name", "wine\n"),
+        ("names.local.catalog", "main\n"),
+        ("names.local.schema", "wine\n"),
+        ("names.local.volume", "files\n"),
+        ("names.local.model", "churn\n"),
+        ("columns", [{"name": "a\n"}]),
+        ("origins", [{"kind": "archive", "url": "https://x/a.zip", "sha256": "0" * 64 + "\n"}]),
+    ],
+)
+def test_a_name_is_matched_whole(key: str, value: object) -> None:
+    with pytest.raises(ProblemFileError, match=key):
+        load_problem(overrides={key: value})
+
+
 @pytest.mark.parametrize(("low", "high"), [(0, 3), (1, 3), (-10, 10), (0.5, 4)])
 def test_natural_logarithms_pass_for_what_they_are(low, high):
     space = {"min_child_weight": {"distribution": "loguniform", "low": low, "high": high}}

@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 
 from gauntlet.adapters import suite_files
-from gauntlet.adapters.suite_files import Expectation, find_suite, load_suite, packaged_suites
+from gauntlet.adapters.suite_files import (
+    Expectation,
+    find_suite,
+    import_great_expectations,
+    load_suite,
+    packaged_suites,
+)
 from gauntlet.adapters.suite_sentences import observed_sentence, raised_reason
 from gauntlet.core.errors import ProblemFileError
 from gauntlet.core.problem import Problem
@@ -147,6 +153,35 @@ def test_each_mistake_is_one_sentence_with_file_and_place(content: Any, message:
     lines = str(caught.value).splitlines()
     assert any(message in line for line in lines), lines
     assert all(line.startswith(f"{path}: ") for line in lines)
+
+
+SQL_READERS = [
+    entry("unexpected_rows_expectation", unexpected_rows_query="SELECT * FROM text.`/etc/passwd`"),
+    entry(
+        "expect_query_results_to_match_comparison",
+        base_query="SELECT java_method('java.lang.System', 'getenv', 'HOME')",
+        comparison_data_source_name="other",
+        comparison_query="SELECT 1",
+    ),
+]
+
+
+@pytest.mark.parametrize("reader", SQL_READERS, ids=lambda reader: reader["type"])
+def test_sql_in_a_suite_is_refused_unless_the_problem_allows_it(reader: Any, tmp_path: Path) -> None:
+    path = write(tmp_path / "mine.json", suite(BETWEEN, reader))
+    with pytest.raises(ProblemFileError, match=r"expectations\[2\]: .*not taken: its SQL can read any file"):
+        load_suite(path)
+    assert len(load_suite(path, free_sql=True).expectations) == 2
+
+
+def test_no_other_expectation_takes_a_query() -> None:
+    """A new one of Great Expectations' must not slip through under another name."""
+    import_great_expectations()
+    from great_expectations.expectations import registry  # noqa: PLC0415 - takes seconds to import
+
+    kinds = registry.list_registered_expectation_implementations()
+    taking = {k for k in kinds if any("query" in f or "sql" in f for f in registry.get_expectation_impl(k).__fields__)}
+    assert taking == {reader["type"] for reader in SQL_READERS}
 
 
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:

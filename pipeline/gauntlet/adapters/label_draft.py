@@ -16,7 +16,7 @@ from gauntlet.adapters.table_sketch import ColumnSketch
 from gauntlet.core.errors import InputError
 from gauntlet.core.problem import LabelRule
 
-_COMPARISON = re.compile(r"^\s*(>=|<=|==|!=|>|<)\s*(.*?)\s*$", re.DOTALL)
+_COMPARISON = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*(.*?)\s*", re.DOTALL)
 _COMPARE = {
     ">=": operator.ge,
     "<=": operator.le,
@@ -95,7 +95,7 @@ def positive_rows(rule: LabelRule, present: pd.Series) -> NDArray[np.bool_]:
 
 
 def _asked(column: ColumnSketch, positive: str, *, where: str) -> tuple[str, Any]:
-    match = _COMPARISON.match(positive)
+    match = _COMPARISON.fullmatch(positive)
     comparison, text = (match.group(1), match.group(2)) if match else ("==", positive.strip())
     if len(text) >= 2 and text[0] in "\"'" and text[-1] == text[0]:
         text = text[1:-1]

@@ -135,14 +135,18 @@ def packaged_suites() -> Path:
     return Path(__file__).resolve().parents[3] / "expectations"
 
 
-def load_suite(path: Path) -> Suite:
+def load_suite(path: Path, *, free_sql: bool = False) -> Suite:
     """Read a suite and check that each expectation is one that Great Expectations can evaluate.
+
+    Args:
+        path: Its file.
+        free_sql: Whether it may hold expectations whose argument is a query.
 
     Raises:
         ProblemFileError: If the file cannot be read, is not a suite, asks for nothing, or has an unknown expectation
             or argument. The message names the file, the place and what was expected there.
     """
-    document = read_suite_document(path)
+    document = read_suite_document(path, free_sql=free_sql)
     entries = document["expectations"]
     names = _numbered(map(entry_key, entries))
     return Suite(
@@ -161,14 +165,14 @@ def load_suite(path: Path) -> Suite:
     )
 
 
-def read_suite_document(path: Path) -> dict[str, Any]:
+def read_suite_document(path: Path, *, free_sql: bool = False) -> dict[str, Any]:
     """Return a suite's JSON document, checked as ``load_suite`` does.
 
     Raises:
         ProblemFileError: As for ``load_suite``.
     """
     document = _read(path)
-    mistakes = [f"{path}: {mistake}" for mistake in _mistakes(document)]
+    mistakes = [f"{path}: {mistake}" for mistake in _mistakes(document, free_sql=free_sql)]
     if mistakes:
         raise ProblemFileError("\n".join(mistakes))
     return dict(document)
@@ -210,7 +214,7 @@ def _refuse_constant(text: str) -> None:
     raise ValueError(f"{text} is no JSON number")
 
 
-def _mistakes(document: Any) -> Iterator[str]:
+def _mistakes(document: Any, *, free_sql: bool) -> Iterator[str]:
     """Yield what is wrong with a suite's document, one sentence each."""
     if not isinstance(document, dict):
         yield "not a suite; expected an object with name and expectations"
@@ -225,10 +229,10 @@ def _mistakes(document: Any) -> Iterator[str]:
         yield "expectations: a suite without expectations checks nothing; add one"
     else:
         for number, entry in enumerate(entries, start=1):
-            yield from (f"expectations[{number}]: {mistake}" for mistake in _entry_mistakes(entry))
+            yield from (f"expectations[{number}]: {mistake}" for mistake in _entry_mistakes(entry, free_sql=free_sql))
 
 
-def _entry_mistakes(entry: Any) -> Iterator[str]:
+def _entry_mistakes(entry: Any, *, free_sql: bool) -> Iterator[str]:
     if not isinstance(entry, dict):
         yield "expected an object with type and kwargs"
         return
@@ -243,10 +247,10 @@ def _entry_mistakes(entry: Any) -> Iterator[str]:
     elif entry.get("severity", "critical") not in get_args(Severity):
         yield f"severity: expected one of {', '.join(get_args(Severity))}, not {entry['severity']!r}"
     else:
-        yield from _argument_mistakes(entry["type"], entry.get("kwargs", {}))
+        yield from _argument_mistakes(entry["type"], entry.get("kwargs", {}), free_sql=free_sql)
 
 
-def _argument_mistakes(kind: str, kwargs: Mapping[str, Any]) -> Iterator[str]:
+def _argument_mistakes(kind: str, kwargs: Mapping[str, Any], *, free_sql: bool) -> Iterator[str]:
     """Yield what is wrong with an expectation's type and arguments, by Great Expectations' rules and our own."""
     if plainly_right(kind, kwargs):
         return
@@ -261,6 +265,12 @@ def _argument_mistakes(kind: str, kwargs: Mapping[str, Any]) -> Iterator[str]:
     refused = [key for key in kwargs if key in _REFUSED_KWARGS]
     yield from (f"{kind}: kwargs.{key}: not taken: {_REFUSED_KWARGS[key]}" for key in refused)
     model = registry.get_expectation_impl(kind)
+    if not free_sql and any(name.endswith("_query") for name in model.__fields__):
+        yield (
+            f"{kind}: not taken: its SQL can read any file and call any Java method that Spark can; check a column "
+            "of its own, or, if you trust all who may write the suite, set suites.free_sql = true in the problem file"
+        )
+        return
     findings = [*_model_findings(model, kwargs), *_empty_findings(model, kwargs)]
     yield from (f"{kind}: {finding}" for finding in findings)
 

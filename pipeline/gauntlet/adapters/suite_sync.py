@@ -136,7 +136,7 @@ def _merged_file(path: Path, drafted: dict[str, Any]) -> DraftedFile:
     before = text_of(path)
     if before is None:
         return DraftedFile(path, None, proposed, proposed)
-    old = read_suite_document(path)
+    old = read_suite_document(path, free_sql=True)  # it is merged, not asked
     merged, kept = _merged(old, drafted)
     # What does not change keeps the layout that somebody gave it.
     after = before if merged == old else suite_text(merged)

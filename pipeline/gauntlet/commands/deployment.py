@@ -101,7 +101,7 @@ def _uploads(deployment: Deployment, problem: Problem, *, volume: str, folder: s
     # Beside a problem file its suites are found in the folder `suites`.
     for name in sorted({problem.suites.raw, problem.suites.curated, problem.suites.predictions}):
         suite = find_suite(name, problem_folder=home)
-        load_suite(suite)
+        load_suite(suite, free_sql=problem.suites.free_sql)
         yield Upload("suite", suite, f"{volume}/suites/{name}.json")
     if deployment.data is not None:
         yield from _data(deployment.data, problem, volume=volume)

@@ -22,8 +22,8 @@ Protocol = Literal["honest", "notebook"]
 SplitName = Literal["train", "validation", "test"]
 
 # A value may hold line breaks: it ends at the rule's last character that is no blank.
-_RULE = re.compile(r"^\s*(?P<column>\w+)\s*(?:(?P<operator>>=|<=|==|!=|>|<)\s*(?P<value>.+?)\s*)?\Z", re.DOTALL)
-_IDENTIFIER = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+_RULE = re.compile(r"\s*(?P<column>\w+)\s*(?:(?P<operator>>=|<=|==|!=|>|<)\s*(?P<value>.+?)\s*)?", re.DOTALL)
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Column(Reading):
@@ -54,7 +54,7 @@ class Column(Reading):
     @field_validator("name")
     @classmethod
     def _plain_name(cls, value: str) -> str:
-        if not _IDENTIFIER.match(value):
+        if not _IDENTIFIER.fullmatch(value):
             raise ValueError("a column's name may hold letters, digits and underscores only, and no leading digit")
         if value.lower() in RESERVED_COLUMNS:  # Spark and Unity Catalog do not tell capitals apart
             raise ValueError(f"{value!r} is a name that Gauntlet uses itself; rename the column, keep source_name")
@@ -154,7 +154,7 @@ class LabelRule(Section):
     @field_validator("rule")
     @classmethod
     def _parses(cls, value: str) -> str:
-        if not _RULE.match(value):
+        if not _RULE.fullmatch(value):
             raise ValueError("expected '<column>' or '<column> <operator> <value>', operator one of >= <= == != > <")
         return value
 
@@ -189,7 +189,7 @@ class LabelRule(Section):
             return text
 
     def _part(self, name: str) -> str | None:
-        match = _RULE.match(self.rule)
+        match = _RULE.fullmatch(self.rule)
         return match.group(name) if match else None
 
 
@@ -282,11 +282,16 @@ class ScoringRule(Section):
 
 
 class SuiteNames(Section):
-    """The expectation suites, by the table they hold for: names of JSON files, without ``.json``."""
+    """The expectation suites, by the table they hold for: names of JSON files, without ``.json``.
+
+    Attributes:
+        free_sql: Whether a suite may hold SQL, which can read any file and call any Java method that Spark can.
+    """
 
     raw: str
     curated: str
     predictions: str
+    free_sql: bool = False
 
 
 class Names(Section):
@@ -305,7 +310,7 @@ class Names(Section):
     @field_validator("catalog", "schema_name", "volume", "model")
     @classmethod
     def _one_level(cls, value: str) -> str:
-        if not _IDENTIFIER.match(value):
+        if not _IDENTIFIER.fullmatch(value):
             raise ValueError("letters, digits and underscores only: it is one level of a three-level name")
         return value
 
@@ -331,7 +336,7 @@ class Problem(Section):
         attribution: Whose data it is and under which licence; printed in the report.
     """
 
-    name: str = Field(pattern=_IDENTIFIER.pattern)
+    name: str = Field(pattern=f"^{_IDENTIFIER.pattern}$")
     title: str
     seed: int = Field(default=0, ge=0)
     max_bad_rows: int = Field(default=0, ge=0)

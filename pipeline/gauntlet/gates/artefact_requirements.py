@@ -14,7 +14,7 @@ from gauntlet.gates.artefact_answers import packed
 from gauntlet.gates.gate import gate
 from gauntlet.stages.candidate import Candidate
 
-_PIN = re.compile(r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(\[[^\]]*\])?\s*==\s*(?P<version>[A-Za-z0-9.!+_-]+)$")
+_PIN = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(\[[^\]]*\])?\s*==\s*(?P<version>[A-Za-z0-9.!+_-]+)")
 _PYTHON = re.compile(r"^python:\s*(\S+)\s*$", re.MULTILINE)
 _CONDA_PIP = re.compile(r"^- pip:\n((?:[ ]+- .*\n?)*)", re.MULTILINE)
 
@@ -58,7 +58,7 @@ def _lines(path: Path) -> list[str]:
 
 def _pin_faults(lines: Sequence[str], installed: Mapping[str, str]) -> Iterator[str]:
     for line in lines:
-        pin = _PIN.match(line)
+        pin = _PIN.fullmatch(line)
         if pin is None:
             yield f"requirements.txt: {line!r} pins no version with =="
             continue

@@ -58,7 +58,9 @@ def score(
             that were judged, or its threshold was changed.
         ProblemFileError: If the suite of the predictions cannot be found or read.
     """
-    suite = load_suite(find_suite(context.problem.suites.predictions, problem_folder=context.problem_folder))
+    names = context.problem.suites
+    path = find_suite(names.predictions, problem_folder=context.problem_folder)
+    suite = load_suite(path, free_sql=names.free_sql)
     champions = open_champions(context.target, context.state)
     entry = _champion(champions, promote)
     version = champions.version(entry)
