@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from gauntlet import __version__
-from gauntlet.adapters.held_key import key_held_back
+from gauntlet.adapters.held_key import keys_held_back
 from gauntlet.cli_databricks import deploy, job
 from gauntlet.cli_infra import infra
 from gauntlet.cli_options import Command, common_options, problem_option, settings_option, target_option
@@ -237,11 +237,16 @@ def rollback(**options: Any) -> int:
 @cli.command()
 @_problem
 @_common
-def audit(**options: Any) -> int:
+@click.option(
+    "--sign-ledger",
+    is_flag=True,
+    help="First sign the ledger of a version that did not sign entries, if nothing else is wrong.",
+)
+def audit(sign_ledger: bool, **options: Any) -> int:
     """Walk registry and ledger: any alias moved by hand, any evidence or artefact changed since? Needs no Spark."""
     from gauntlet.commands.promotion import audit_champions  # noqa: PLC0415 - keeps --help fast
 
-    return audit_champions(*_road(options))
+    return audit_champions(*_road(options), sign=sign_ledger)
 
 
 @cli.command()
@@ -363,7 +368,7 @@ def stage_main() -> None:
 def _exit_code(arguments: list[str]) -> int:
     terminal = Terminal(machine="--json" in arguments)
     try:
-        with key_held_back():
+        with keys_held_back():
             code = cli.main(args=arguments, prog_name="gauntlet", standalone_mode=False)
     except click.ClickException as error:
         return _complain(terminal, error.format_message(), ExitCode.INPUT)

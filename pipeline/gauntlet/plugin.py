@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from gauntlet.adapters.held_key import key_held_back
+from gauntlet.adapters.held_key import keys_held_back
 from gauntlet.testing.fixtures import *  # noqa: F403 - pytest finds fixtures by their names in the plugin's module
 from gauntlet.testing.session_options import target_of
 from gauntlet.testing.target_selection import TargetSelection
@@ -55,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Describe the markers, and watch the tiers where the suite asks for it."""
     held = ExitStack()
-    held.enter_context(key_held_back())  # tests, and what they start, have no use for it
+    held.enter_context(keys_held_back())  # tests, and what they start, have no use for it
     config.add_cleanup(held.close)
     for name, meaning in TIERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")

@@ -17,6 +17,7 @@ import pytest
 import xgboost
 
 from gauntlet.adapters.evidence_store import evidence_path
+from gauntlet.adapters.promotion_ledger import PromotionLedger
 from gauntlet.adapters.registry import Registry
 from gauntlet.adapters.signing_keys import SigningKeys
 from gauntlet.adapters.state_place import relocate
@@ -200,7 +201,7 @@ class World:
     def written_down(self) -> Any:
         """Return what registry and ledger show, without what says only when and who."""
         registered = self.registry.tracking.client.get_registered_model(self.registry.name)
-        only_when = {"claimed", "settled", "claimant", "chain"}
+        only_when = {"claimed", "settled", "claimant", "chain", "signature"}
         entries = [entry.model_dump(exclude=only_when) for entry in self.champions.history().entries]
         return registered.aliases, self.versions(), entries
 
@@ -278,20 +279,21 @@ class World:
         """Promote files that were judged before, on a new judgement."""
         return self.promote_on_evidence(self.judged_again(evidence))
 
-    def enter_by_hand(self, evidence: str, **changes: Any) -> None:
+    def enter_by_hand(self, evidence: str, *, ledger: PromotionLedger | None = None, **changes: Any) -> None:
         """Write an entry for the champion into the ledger once more, some of it otherwise than a promotion would."""
         champions = self.champions
+        ledger = ledger or champions.ledger
         history = champions.history()
         champion = history.champion
         kept = {"kind", "version", "run_id", "evidence", "artefact_digest", "rows", "split_table", "key"}
         fields = champion.model_dump(include=kept) | {"split_table": champion.split_table, "evidence": evidence}
-        claim = champions.ledger.claim(
+        claim = ledger.claim(
             champions.model,
             expected=history.last_sequence,
             previous_version=champion.version,
             **{**fields, **changes},
         )
-        champions.ledger.settle(claim)
+        ledger.settle(claim)
 
     def roll_back(self) -> Promotion:
         """Roll back as the command does."""

@@ -91,6 +91,7 @@ FORGERIES = {
     "ledger gone": (
         _no_ledger,
         [
+            ("was signed when the ledger had 1 entries, and it has 0: entries were removed", "promotions.db"),
             ("the alias names version 2, but by the ledger no version is champion", "champion"),
             ("gauntlet.status is archived, but by the ledger it never was champion", "version 1"),
             ("gauntlet.status is champion, but by the ledger it never was champion", "version 2"),
@@ -168,6 +169,21 @@ def test_an_entry_of_another_artefact_than_its_evidence_is_found(world, contest)
     world.enter_by_hand(world.judged_again(contest.second.judge.evidence_digest), artefact_digest="another")
     found = {(finding.what, finding.where) for finding in world.audit().findings}
     assert ("the ledger speaks of another artefact than its evidence", "sequence 3, version 2") in found
+
+
+def test_a_tail_that_was_cut_off_with_all_its_traces_is_betrayed_by_later_evidence(world, contest):
+    world.judged_again(contest.second.judge.evidence_digest)
+    champions = world.champions
+    first, second = champions.history().entries
+    with closing(sqlite3.connect(champions.ledger.path)) as connection, connection:
+        connection.execute("DELETE FROM promotions WHERE sequence = 2")
+        connection.execute("UPDATE heads SET sequence = 1, seal = ?", (first.seal(),))
+    versions = [champions.version(entry) for entry in (first, second)]
+    champions.registry.restore_alias("champion", versions[0], expected=versions[1])
+    champions.mark(champions.history(), 1, 2)
+    champions.registry.tag(versions[1], {"gauntlet.status": None})
+    (finding,) = world.audit().findings
+    assert "was signed when the ledger had 2 entries, and it has 1: entries were removed" in finding.what
 
 
 def test_evidence_that_no_trusted_key_has_signed_is_found(world, tmp_path, monkeypatch):

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from gauntlet.adapters.databricks_target import LEDGER_FOLDER
+from gauntlet.adapters.signing_keys import PROMOTER, SigningKeys
+from gauntlet.core.state import State
 from tests.benchmarks.promotion_races import raced
 from tests.commands import SMALL_ROAD
 from tests.remote.conftest import ended, results_of
@@ -73,8 +75,10 @@ def test_the_tables_files_on_the_server_are_held_against_the_evidence(stack, cli
 def promoting(client, roads, tmp_path_factory):
     """Let two clients promote at once; return each one's state folder and how its command ended, the winner first."""
     states = [tmp_path_factory.mktemp("clients") / name for name in ("first", "second")]
-    for state in states:
-        shutil.copytree(roads.remote, state)
+    shutil.copytree(roads.remote, states[0])
+    # Those who promote to one server share the promoter's key.
+    SigningKeys(State(states[0]).keys, PROMOTER).private()
+    shutil.copytree(states[0], states[1])
     running = [client.started("promote", "--state", state, *ON_SERVERS) for state in states]
     done = [ended(process) for process in running]
     return sorted(zip(states, done, strict=True), key=lambda one: one[1].code)

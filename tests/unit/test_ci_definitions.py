@@ -146,13 +146,14 @@ def _path_faults(path, document, root):
 def _secret_faults(path, document):
     """Give where a secret could come into a log: it may stand in the environment of one step, and nowhere else."""
     text = path.read_text(encoding="utf-8")
+    secret = re.compile(r"secrets\.|\$\(GAUNTLET_\w+_KEY\)")
     allowed = sum(
-        "secrets." in str(value) or value == "$(GAUNTLET_SIGNING_KEY)"
+        secret.search(str(value)) is not None
         for mapping in _nested(document)
         if "run" in mapping or "script" in mapping
         for value in mapping.get("env", {}).values()
     )
-    if text.count("secrets.") + text.count("$(GAUNTLET_SIGNING_KEY)") != allowed or "secrets: inherit" in text:
+    if len(secret.findall(text)) != allowed or "secrets: inherit" in text:
         yield f"{path.name}: a secret stands elsewhere than in the env of a step"
     if re.search(r"\b(?:printenv|set -x|env \||echo)\b", text):
         yield f"{path.name}: prints the environment"
@@ -206,6 +207,8 @@ def _promotion_faults(root):
     ):  # fmt: skip
         if not any(text.startswith("pytest -m gates ") for text in _scripts(judge)):
             yield f"{name}: the gates are not asked before the promotion"
+        if "GAUNTLET_PROMOTION_KEY" in str(judge) or "GAUNTLET_SIGNING_KEY" in str(last):
+            yield f"{name}: a job sees the key of the other"
         if any("promote" in text for text in _scripts(judge)) or "gauntlet promote" not in list(_scripts(last)):
             yield f"{name}: the promotion is not where it belongs"
 
@@ -286,6 +289,8 @@ KEY = "${{ secrets.GAUNTLET_SIGNING_KEY }}"
         (VERIFY, "          sarif_file: gates.sarif", f"          token: {KEY}", "a secret stands elsewhere"),
         (PROMOTE, "  GAUNTLET_STATE: ${{ vars.GAUNTLET_STATE }}", f"  KEY: {KEY}", "a secret stands elsewhere"),
         (PROMOTE, "gauntlet promote\n", f"gauntlet promote {KEY}\n", "put into a command"),
+        (PROMOTE, "          GAUNTLET_PROMOTION_KEY:", "          GAUNTLET_SIGNING_KEY:", "sees the key of the other"),
+        (AZURE, "GAUNTLET_SIGNING_KEY: $(", "GAUNTLET_PROMOTION_KEY: $(", "sees the key of the other"),
         (PROMOTE, "gauntlet audit", "gauntlet audits", "No such command"),
         (PROMOTE, "gauntlet run --until judge", "gauntlet run --till judge", "No such option"),
         (PROMOTE, "gauntlet run --until judge", "gauntlet promote", "not where it belongs"),

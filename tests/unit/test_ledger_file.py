@@ -168,7 +168,7 @@ def test_an_earlier_entry_that_was_changed_by_hand_is_a_fault(ledger, statement)
         "UPDATE promotions SET split_table = '{' WHERE sequence = 2",
         "UPDATE promotions SET claimant = 'nobody' WHERE sequence = 2",
         "DROP TABLE promotions",
-        "PRAGMA user_version = 2",
+        "PRAGMA user_version = 3",
     ],
 )
 def test_a_ledger_with_another_end_is_neither_read_nor_written(ledger, statement):

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from gauntlet.adapters import signing_keys
-from gauntlet.adapters.held_key import key_held_back
-from gauntlet.adapters.signing_keys import SigningKeys
+from gauntlet.adapters.held_key import keys_held_back
+from gauntlet.adapters.signing_keys import JUDGE, PROMOTER, SigningKeys
 from gauntlet.core.errors import GauntletError, InputError, RequirementError
 
 pytestmark = pytest.mark.unit
@@ -43,8 +43,9 @@ def _raw(keys):
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch):
-    for name in ("GAUNTLET_SIGNING_KEY", "GAUNTLET_SIGNING_KEY_FILE", "GAUNTLET_TRUSTED_KEYS"):
-        monkeypatch.delenv(name, raising=False)
+    for role in (JUDGE, PROMOTER):
+        for name in (role.variable, role.file_variable, role.trusted_variable):
+            monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
@@ -61,6 +62,13 @@ def key_file(tmp_path):
         return path
 
     return make
+
+
+def test_the_two_roles_have_a_key_each(tmp_path):
+    judge, promoter = SigningKeys(tmp_path), SigningKeys(tmp_path, PROMOTER)
+    made = [keys.private().public_key().public_bytes_raw() for keys in (judge, promoter)]
+    assert made[0] != made[1]
+    assert [_raw(keys.trusted()) for keys in (judge, promoter)] == [[made[0]], [made[1]]]
 
 
 def test_a_key_is_made_once_for_its_owner_alone(keys):
@@ -125,16 +133,18 @@ def test_a_public_half_of_another_key_is_refused(keys):
         keys.trusted()
 
 
-def test_a_key_that_is_held_back_signs_and_is_not_inherited(keys, monkeypatch):
-    monkeypatch.setenv("GAUNTLET_SIGNING_KEY", _pem(KEY).decode())
-    child = [sys.executable, "-c", "import os; print('GAUNTLET_SIGNING_KEY' in os.environ)"]
-    with key_held_back():
+@pytest.mark.parametrize("role", [JUDGE, PROMOTER], ids=lambda role: role.signs)
+def test_a_key_that_is_held_back_signs_and_is_not_inherited(tmp_path, monkeypatch, role):
+    keys = SigningKeys(tmp_path, role)
+    monkeypatch.setenv(role.variable, _pem(KEY).decode())
+    child = [sys.executable, "-c", f"import os; print({role.variable!r} in os.environ)"]
+    with keys_held_back():
         assert subprocess.run(child, capture_output=True, text=True, check=True).stdout == "False\n"
         assert _raw([keys.private().public_key()]) == _raw(keys.trusted()) == _raw([KEY.public_key()])
     assert subprocess.run(child, capture_output=True, text=True, check=True).stdout == "True\n"
 
 
-def test_what_the_command_starts_does_not_inherit_the_key(tmp_path, monkeypatch):
+def test_what_the_command_starts_does_not_inherit_a_key(tmp_path, monkeypatch):
     seen = tmp_path / "seen"
     java = tmp_path / "bin" / "java"
     java.parent.mkdir()
@@ -142,10 +152,11 @@ def test_what_the_command_starts_does_not_inherit_the_key(tmp_path, monkeypatch)
     java.chmod(0o755)
     monkeypatch.setenv("PATH", f"{java.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("JAVA_HOME", raising=False)
-    monkeypatch.setenv("GAUNTLET_SIGNING_KEY", _pem(KEY).decode())
+    for role in (JUDGE, PROMOTER):
+        monkeypatch.setenv(role.variable, _pem(KEY).decode())
     subprocess.run([sys.executable, "-m", "gauntlet", "doctor"], capture_output=True, check=False, cwd=tmp_path)
     assert "PATH=" in seen.read_text(encoding="utf-8")
-    assert "GAUNTLET_SIGNING_KEY" not in seen.read_text(encoding="utf-8")
+    assert "PRIVATE KEY" not in seen.read_text(encoding="utf-8")
 
 
 def test_nothing_is_made_to_prove_with(keys):

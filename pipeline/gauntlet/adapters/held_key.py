@@ -1,4 +1,4 @@
-"""This module provides the private key of the environment, held back from all that this process starts."""
+"""This module provides the private keys of the environment, held back from all that this process starts."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-KEY_VARIABLE = "GAUNTLET_SIGNING_KEY"
+JUDGE_VARIABLE = "GAUNTLET_SIGNING_KEY"
+PROMOTER_VARIABLE = "GAUNTLET_PROMOTION_KEY"
+KEY_VARIABLES = (JUDGE_VARIABLE, PROMOTER_VARIABLE)
 
-_held: list[str] = []
+_held: dict[str, str] = {}
 
 
 @contextmanager
-def key_held_back() -> Iterator[None]:
-    """Take the private key out of this process's environment for a while: whatever is started then does not inherit it.
+def keys_held_back() -> Iterator[None]:
+    """Take private keys out of this process's environment for a while: whatever is started then does not inherit them.
 
-    Spark's JVM, its workers, Terraform and a user's tests have no use for it. This process can still sign.
+    Spark's JVM, its workers, Terraform and a user's tests have no use for them. This process can still sign.
     """
-    key = os.environ.pop(KEY_VARIABLE, None)
-    if key is None:
-        yield
-        return
-    _held.append(key)
+    taken = {name: os.environ.pop(name) for name in KEY_VARIABLES if name in os.environ}
+    _held.update(taken)
     try:
         yield
     finally:
-        os.environ[KEY_VARIABLE] = _held.pop()
+        for name in taken:
+            os.environ[name] = _held.pop(name)
 
 
-def key_text() -> str | None:
-    """Return the private key of the environment, held back or not; None if there is none."""
-    return os.environ.get(KEY_VARIABLE, _held[-1] if _held else None)
+def key_text(variable: str) -> str | None:
+    """Return the private key that a variable of the environment holds, held back or not; None if there is none."""
+    return os.environ.get(variable, _held.get(variable))

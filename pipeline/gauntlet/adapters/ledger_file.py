@@ -22,7 +22,8 @@ from gauntlet.core.errors import RequirementError
 from gauntlet.core.promotions import Promotion
 
 _BUSY_SECONDS = 30
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
+_WITHOUT_SIGNATURES = 1  # a file of this schema gets the column when it is written next
 # The heads hold each model's last entry once more, as a digest: the chain cannot tell that its own end is missing.
 _SCHEMA = f"""
 BEGIN;
@@ -45,6 +46,7 @@ CREATE TABLE promotions (
     claimant TEXT NOT NULL,
     key TEXT NOT NULL,
     chain TEXT NOT NULL,
+    signature TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (model, sequence)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX one_open_claim ON promotions (model) WHERE status = 'claimed';
@@ -58,13 +60,19 @@ COMMIT;
 """
 _COLUMNS = tuple(Promotion.model_fields)
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM promotions WHERE model = :model"  # noqa: S608 - our own names
+_SELECT_UNSIGNED = _SELECT.replace("signature", "'' AS signature")
 _INSERT = (
     f"INSERT INTO promotions ({', '.join(_COLUMNS)}) "  # noqa: S608 - our own names
     f"VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
 )
 _SWAP = (
-    "UPDATE promotions SET status = :status, settled = :settled, reason = :reason, claimant = :claimant "
+    "UPDATE promotions SET status = :status, settled = :settled, reason = :reason, claimant = :claimant, "
+    "signature = :signature "
     "WHERE model = :model AND sequence = :sequence AND status = 'claimed' AND claimant = :holder AND chain = :chain"
+)
+_SIGN = (
+    "UPDATE promotions SET signature = :signature "
+    "WHERE model = :model AND sequence = :sequence AND chain = :chain AND signature = ''"
 )
 _SET_HEAD = "INSERT OR REPLACE INTO heads (model, sequence, seal) VALUES (:model, :sequence, :seal)"
 
@@ -75,29 +83,29 @@ class LedgerRows:
 
     path: Path
     connection: sqlite3.Connection
+    schema: int = _SCHEMA_VERSION
 
     def all(self, model: str) -> tuple[Promotion, ...]:
         """Return a model's entries in the order of their numbers."""
-        found = self._select(f"{_SELECT} ORDER BY sequence", model=model)
+        found = self._select("ORDER BY sequence", model=model)
         self._require_head(model, last=found[-1] if found else None)
         return found
 
     def last(self, model: str) -> Promotion | None:
         """Return a model's last entry; None if there is none."""
-        found = self._select(f"{_SELECT} ORDER BY sequence DESC LIMIT 1", model=model)
+        found = self._select("ORDER BY sequence DESC LIMIT 1", model=model)
         last = found[0] if found else None
         self._require_head(model, last=last)
         return last
 
     def champion(self, model: str) -> Promotion | None:
         """Return a model's last done entry; None if there is none."""
-        found = self._select(f"{_SELECT} AND status = 'done' ORDER BY sequence DESC LIMIT 1", model=model)
+        found = self._select("AND status = 'done' ORDER BY sequence DESC LIMIT 1", model=model)
         return found[0] if found else None
 
     def was_champion(self, model: str, version: int) -> bool:
         """Say whether a version was ever made champion."""
-        done = f"{_SELECT} AND status = 'done' AND version = :version LIMIT 1"
-        return bool(self._select(done, model=model, version=version))
+        return bool(self._select("AND status = 'done' AND version = :version LIMIT 1", model=model, version=version))
 
     def insert(self, entry: Promotion) -> None:
         """Add an entry after a model's last one."""
@@ -113,8 +121,13 @@ class LedgerRows:
         self._set_head(changed)
         return True
 
-    def _select(self, query: str, **values: str | int) -> tuple[Promotion, ...]:
-        return tuple(self._entry(row) for row in self.connection.execute(query, values))
+    def sign(self, entry: Promotion) -> bool:
+        """Add the signature of an entry that has none yet; say whether it was as it is given otherwise."""
+        return self.connection.execute(_SIGN, _row(entry)).rowcount == 1
+
+    def _select(self, rest: str, **values: str | int) -> tuple[Promotion, ...]:
+        select = _SELECT_UNSIGNED if self.schema == _WITHOUT_SIGNATURES else _SELECT
+        return tuple(self._entry(row) for row in self.connection.execute(f"{select} {rest}", values))
 
     def _set_head(self, entry: Promotion) -> None:
         values = {"model": entry.model, "sequence": entry.sequence, "seal": entry.seal()}
@@ -168,9 +181,9 @@ class LedgerFile:
         Raises:
             RequirementError: If the file cannot be read as a ledger.
         """
-        with self._opened() as connection, connection:
+        with self._opened() as (connection, schema), connection:
             connection.execute("BEGIN")
-            yield LedgerRows(self.path, connection)
+            yield LedgerRows(self.path, connection, schema)
 
     @contextmanager
     def writing(self) -> Iterator[LedgerRows]:
@@ -181,18 +194,20 @@ class LedgerFile:
         """
         if not self.exists():
             self._make()
-        with self._opened() as connection, connection:
+        with self._opened() as (connection, schema), connection:
             connection.execute("BEGIN IMMEDIATE")
+            if schema == _WITHOUT_SIGNATURES:
+                _add_signatures(connection)
             yield LedgerRows(self.path, connection)
 
     @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
+    def _opened(self) -> Iterator[tuple[sqlite3.Connection, int]]:
         # Reading, too, may have to undo what a killed process left half written: never open the file read-only.
         address = f"{self.path.absolute().as_uri()}?mode=rw"
         try:
             with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
                 (found,) = connection.execute("PRAGMA user_version").fetchone()
-                if found != _SCHEMA_VERSION:
+                if found not in (_WITHOUT_SIGNATURES, _SCHEMA_VERSION):
                     raise RequirementError(
                         f"{self.path}: this is a database of schema version {found}, no promotion ledger of schema "
                         f"version {_SCHEMA_VERSION}; use the Gauntlet that wrote it, or another file"
@@ -201,7 +216,7 @@ class LedgerFile:
                 # that is cut short may not.
                 connection.execute("PRAGMA journal_mode = TRUNCATE")
                 connection.execute("PRAGMA synchronous = FULL")
-                yield connection
+                yield connection, found
         except sqlite3.Error as error:
             raise self._unusable(error) from error
 
@@ -225,6 +240,13 @@ class LedgerFile:
             f"{self.path}: the promotion ledger cannot be used ({type(error).__name__}: {reason}); nothing is assumed "
             "in its place: see to the file, or restore it from a copy, and run again"
         )
+
+
+def _add_signatures(connection: sqlite3.Connection) -> None:
+    """Add the column of signatures, unless another process was faster; in the caller's transaction."""
+    if connection.execute("PRAGMA user_version").fetchone() == (_WITHOUT_SIGNATURES,):
+        connection.execute("ALTER TABLE promotions ADD COLUMN signature TEXT NOT NULL DEFAULT ''")
+        connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
 
 
 def _row(entry: Promotion) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -54,9 +55,13 @@ class LedgerRecord(Record):
     previous: str
     entry: Promotion
 
+    def document(self) -> dict[str, Any]:
+        """Return the record as JSON holds it."""
+        return {"number": self.number, "previous": self.previous, "entry": self.entry.document()}
+
     def mark(self) -> str:
         """Return the record's digest."""
-        return digest(self.model_dump(mode="json"))
+        return digest(self.document())
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,7 @@ class ServerLedger:
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes seconds to import
 
         model = record.entry.model
-        tags = {RECORD_TAG: canonical_json(record.model_dump(mode="json")), DIGEST_TAG: record.mark()}
+        tags = {RECORD_TAG: canonical_json(record.document()), DIGEST_TAG: record.mark()}
         name = f"{self._name(model)}/{record.number:08d}"
         try:
             self.tracking.create_experiment(name, tags=tags)
@@ -228,6 +233,11 @@ class ServerRecords:
             entry.chain,
         )
         return held and self._add(changed)
+
+    def sign(self, entry: Promotion) -> bool:
+        """Add the signature of an entry that has none yet; say whether it was as it is given otherwise."""
+        present = {found.sequence: found for found in self.all(entry.model)}.get(entry.sequence)
+        return present == entry.model_copy(update={"signature": ""}) and self._add(entry)
 
     def _add(self, entry: Promotion) -> bool:
         self.all(entry.model)

@@ -33,6 +33,9 @@ class LedgerView(Protocol):
     def swap(self, entry: Promotion, changed: Promotion) -> bool:
         """Change an entry if it still is an open claim of the same claimant; say whether it was."""
 
+    def sign(self, entry: Promotion) -> bool:
+        """Add the signature of an entry that has none yet; say whether it was as it is given otherwise."""
+
 
 class LedgerStore(Protocol):
     """The place; of all that write at once, exactly one gets a number."""

@@ -7,6 +7,7 @@ number, moves the alias, reads it back, and settles the entry; or it puts the al
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from gauntlet.adapters.claimants import claimant_of, this_process
 from gauntlet.adapters.ledger_file import LedgerFile
 from gauntlet.adapters.ledger_store import LedgerStore, LedgerView
+from gauntlet.adapters.signing_keys import SigningKeys
 from gauntlet.core.errors import RefusedError
 from gauntlet.core.promotions import Promotion, PromotionKind, misfit_of
 from gauntlet.core.results import TableRef
@@ -28,10 +30,13 @@ class PromotionLedger:
     Attributes:
         path: The file; it and its folder are made by the first claim. Or another store, such as a server.
         stale_seconds: After how many seconds a claimant on another host, which cannot be looked at, counts as gone.
+        keys: The promoter's, which sign entries as they end; without them entries stay unsigned, and no command takes
+            such a ledger.
     """
 
     path: Path | LedgerStore
     stale_seconds: float = STALE_SECONDS
+    keys: SigningKeys | None = None
 
     def entries(self, model: str) -> tuple[Promotion, ...]:
         """Return a model's entries in the order of their numbers; none if there is no file yet.
@@ -46,6 +51,42 @@ class PromotionLedger:
             return ()
         with self._store.reading() as rows:
             return rows.all(model)
+
+    def signature_faults(self, entries: Iterable[Promotion]) -> tuple[str, ...]:
+        """Return which entries have ended and are signed by no trusted promoter, one sentence each.
+
+        Raises:
+            InputError: If a key cannot be used.
+            RequirementError: If there is no key to prove a signature with.
+        """
+        ended = [entry for entry in entries if entry.status != "claimed"]
+        # Without any signature no key is needed, and there may be none yet.
+        trusted = self.keys.trusted() if self.keys and any(entry.signature for entry in ended) else ()
+        faults = (entry.signature_fault(trusted) for entry in ended)
+        return tuple(fault for fault in faults if fault is not None)
+
+    def sign_all(self, model: str, *, keys: SigningKeys) -> int:
+        """Sign all entries of a model that have ended, none of which is signed, and return how many they are.
+
+        Whoever asks has looked at all of them: this is how a ledger is taken over from a version that did not sign.
+
+        Args:
+            model: The model's full name.
+            keys: The promoter's.
+
+        Raises:
+            RefusedError: If one is signed, or the ledger was changed meanwhile.
+            RequirementError: If the ledger cannot be read or written.
+        """
+        key = keys.private()
+        with self._store.writing() as ledger:
+            ended = [entry for entry in ledger.all(model) if entry.status != "claimed"]
+            if any(entry.signature for entry in ended):
+                raise RefusedError(f"{self.path}: entries of {model} are signed already; nothing was changed")
+            for entry in ended:
+                if not ledger.sign(entry.signed_by(key)):
+                    raise RefusedError(f"{_place(entry)} was changed meanwhile; run again")
+        return len(ended)
 
     def claim(  # noqa: PLR0913 - one argument a field of the entry
         self,
@@ -103,10 +144,12 @@ class PromotionLedger:
             key=key,
             chain="",
         )
+        if self.keys is not None:
+            self.keys.private()  # without a key nothing is begun that could not be ended
         with self._store.writing() as ledger:
             last = ledger.last(model)
             if last is not None and self._resumes(last, wanted):
-                return _swapped(ledger, last, claimant=wanted.claimant)
+                return _swapped(ledger, last, last.model_copy(update={"claimant": wanted.claimant}))
             self._require_turn(last, wanted)
             _require_fit(ledger, wanted)
             entry = wanted.chained(after=last)
@@ -150,7 +193,7 @@ class PromotionLedger:
         if not self._is_free(entry):
             raise RefusedError(_still_claimed(entry))
         with self._store.writing() as ledger:
-            return _swapped(ledger, entry, claimant=str(this_process()))
+            return _swapped(ledger, entry, entry.model_copy(update={"claimant": str(this_process())}))
 
     def abandon(self, entry: Promotion, *, reason: str) -> Promotion:
         """Withdraw an open claim whose process is gone; the alias must be as it was before.
@@ -216,8 +259,11 @@ class PromotionLedger:
             raise RefusedError(
                 f"{_place(entry)} is claimed by {claimant.phrase}, not by this process; nothing was changed"
             )
+        ended = entry.model_copy(update={"settled": _now(), **changes})
+        if self.keys is not None:
+            ended = ended.signed_by(self.keys.private())
         with self._store.writing() as ledger:
-            return _swapped(ledger, entry, settled=_now(), **changes)
+            return _swapped(ledger, entry, ended)
 
 
 def _require_fit(ledger: LedgerView, wanted: Promotion) -> None:
@@ -229,9 +275,8 @@ def _require_fit(ledger: LedgerView, wanted: Promotion) -> None:
         raise RefusedError(f"{wanted.model}: {misfit}; nothing was changed: run again")
 
 
-def _swapped(ledger: LedgerView, entry: Promotion, **changes: str) -> Promotion:
+def _swapped(ledger: LedgerView, entry: Promotion, changed: Promotion) -> Promotion:
     """Change an open claim, if it still is open and held by the same claimant."""
-    changed = entry.model_copy(update=changes)
     if ledger.swap(entry, changed):
         return changed
     last = ledger.last(entry.model)

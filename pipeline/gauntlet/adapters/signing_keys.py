@@ -1,12 +1,16 @@
-"""This module provides the keys that sign and prove evidence, from the environment or from a file made once.
+"""This module provides the keys that sign and prove, from the environment or from a file made once.
 
-``GAUNTLET_SIGNING_KEY``
+There are two roles, and neither needs the private key of the other: the judge signs evidence, the promoter signs the
+entries of the promotion ledger.
+
+``GAUNTLET_SIGNING_KEY``, ``GAUNTLET_PROMOTION_KEY``
     The private key itself (Ed25519, PEM), as a CI system keeps secrets.
-``GAUNTLET_SIGNING_KEY_FILE``
+``GAUNTLET_SIGNING_KEY_FILE``, ``GAUNTLET_PROMOTION_KEY_FILE``
     The path of a file that holds it.
-``GAUNTLET_TRUSTED_KEYS``
-    The paths of public keys (PEM), separated as in ``PATH``. Evidence is taken from these alone; by default from the
-    public half of the private key, which lies beside a key that was made here as ``signing_key.pub``.
+``GAUNTLET_TRUSTED_KEYS``, ``GAUNTLET_TRUSTED_PROMOTERS``
+    The paths of public keys (PEM), separated as in ``PATH``. Signatures are taken from these alone; by default from the
+    public half of the private key, which lies beside a key that was made here as ``signing_key.pub`` or
+    ``promotion_key.pub``.
 
 Only signing needs the private key: whoever verifies can be another user, and may have the state folder to read only.
 """
@@ -30,35 +34,69 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from gauntlet.adapters.held_key import KEY_VARIABLE, key_text
+from gauntlet.adapters.held_key import JUDGE_VARIABLE, PROMOTER_VARIABLE, key_text
 from gauntlet.core.errors import InputError, RequirementError
-
-KEY_FILE_VARIABLE = "GAUNTLET_SIGNING_KEY_FILE"
-TRUSTED_VARIABLE = "GAUNTLET_TRUSTED_KEYS"
 
 _MAXIMUM_BYTES = 1 << 16
 _NEW_KEY = "make one with `openssl genpkey -algorithm ed25519`"
 
 
 @dataclass(frozen=True)
-class SigningKeys:
-    """Where the keys come from.
+class KeyRole:
+    """What a key signs, and where it is looked for.
 
     Attributes:
-        folder: Holds the key of this machine, ``signing_key.pem``, where the environment gives none.
+        signs: What it signs, in words.
+        stem: The name of the file of a key that is made here, without its suffix.
+        variable: The variable of the environment that holds the private key.
+        file_variable: The variable that names its file.
+        trusted_variable: The variable that names files of public keys.
+    """
+
+    signs: str
+    stem: str
+    variable: str
+    file_variable: str
+    trusted_variable: str
+
+
+JUDGE = KeyRole(
+    signs="evidence",
+    stem="signing_key",
+    variable=JUDGE_VARIABLE,
+    file_variable="GAUNTLET_SIGNING_KEY_FILE",
+    trusted_variable="GAUNTLET_TRUSTED_KEYS",
+)
+PROMOTER = KeyRole(
+    signs="promotions",
+    stem="promotion_key",
+    variable=PROMOTER_VARIABLE,
+    file_variable="GAUNTLET_PROMOTION_KEY_FILE",
+    trusted_variable="GAUNTLET_TRUSTED_PROMOTERS",
+)
+
+
+@dataclass(frozen=True)
+class SigningKeys:
+    """Where the keys of one role come from.
+
+    Attributes:
+        folder: Holds the key of this machine, where the environment gives none.
+        role: What the keys sign.
     """
 
     folder: Path
+    role: KeyRole = JUDGE
 
     @property
     def file(self) -> Path:
         """The file of this machine's own key."""
-        return self.folder / "signing_key.pem"
+        return self.folder / f"{self.role.stem}.pem"
 
     @property
     def public_file(self) -> Path:
         """The file of its public half, which anybody may read."""
-        return self.folder / "signing_key.pub"
+        return self.folder / f"{self.role.stem}.pub"
 
     def private(self) -> Ed25519PrivateKey:
         """Return the key that signs; this machine's own is made the first time that it is asked for, in two files.
@@ -70,19 +108,20 @@ class SigningKeys:
         return self._given() or self._published(self._kept() or self._made())
 
     def trusted(self) -> tuple[Ed25519PublicKey, ...]:
-        """Return the keys that evidence may be signed with; none is ever made here.
+        """Return the keys whose signatures count; none is ever made here.
 
         Raises:
             InputError: If a key cannot be used.
             RequirementError: If there is none.
         """
-        configured = os.environ.get(TRUSTED_VARIABLE)
+        variable = self.role.trusted_variable
+        configured = os.environ.get(variable)
         if configured is None:
             return (self._own(),)
         paths = [Path(part) for part in configured.split(os.pathsep) if part.strip()]
         if not paths:
-            raise InputError(f"{TRUSTED_VARIABLE} is set but names no file; unset it, or name public keys")
-        return tuple(_public(path) for path in paths)
+            raise InputError(f"{variable} is set but names no file; unset it, or name public keys")
+        return tuple(self._public(path) for path in paths)
 
     def _own(self) -> Ed25519PublicKey:
         """Return the public half of the key that would sign here; its private half need not be readable.
@@ -93,14 +132,14 @@ class SigningKeys:
         """
         if (given := self._given()) is not None:
             return given.public_key()
-        published = _public(self.public_file) if self.public_file.is_file() else None
+        published = self._public(self.public_file) if self.public_file.is_file() else None
         if published is not None and not os.access(self.file, os.R_OK):
             return published
         kept = self._kept()
         if kept is None:
             raise RequirementError(
-                f"{self.file}: there is no key to prove evidence with; set {TRUSTED_VARIABLE} to the public key of "
-                "whoever signed it (`openssl pkey -in KEY -pubout` writes it)"
+                f"{self.file}: there is no key to prove {self.role.signs} with; set {self.role.trusted_variable} to "
+                "the public key of whoever signed (`openssl pkey -in KEY -pubout` writes it)"
             )
         if published is not None and published.public_bytes_raw() != kept.public_key().public_bytes_raw():
             raise InputError(f"{self.public_file}: is not the public half of {self.file.name}; find out who changed it")
@@ -108,14 +147,15 @@ class SigningKeys:
 
     def _given(self) -> Ed25519PrivateKey | None:
         """Return the environment's key. A variable that is set but empty is a secret that did not arrive."""
-        text, name = key_text(), os.environ.get(KEY_FILE_VARIABLE)
+        role = self.role
+        text, name = key_text(role.variable), os.environ.get(role.file_variable)
         if text is not None and name is not None:
-            raise InputError(f"{KEY_VARIABLE} and {KEY_FILE_VARIABLE} are both set; unset one of them")
-        for variable, value in ((KEY_VARIABLE, text), (KEY_FILE_VARIABLE, name)):
+            raise InputError(f"{role.variable} and {role.file_variable} are both set; unset one of them")
+        for variable, value in ((role.variable, text), (role.file_variable, name)):
             if value is not None and not value.strip():
                 raise InputError(f"{variable} is set but empty; give the key there, or unset the variable")
         if text is not None:
-            return _private(text.encode("utf-8", "surrogateescape"), KEY_VARIABLE)
+            return _private(text.encode("utf-8", "surrogateescape"), role.variable)
         return None if name is None else _private(_secret(Path(name)), name)
 
     def _kept(self) -> Ed25519PrivateKey | None:
@@ -139,10 +179,24 @@ class SigningKeys:
             _write_once(self.file, pem)
         except OSError as error:
             raise RequirementError(
-                f"{self.file}: a key to sign evidence with cannot be kept there ({error.strerror or error}); "
-                f"set {KEY_FILE_VARIABLE} to a file with a key ({_NEW_KEY})"
+                f"{self.file}: a key to sign {self.role.signs} with cannot be kept there ({error.strerror or error}); "
+                f"set {self.role.file_variable} to a file with a key ({_NEW_KEY})"
             ) from error
         return _private(_secret(self.file), str(self.file))
+
+    def _public(self, path: Path) -> Ed25519PublicKey:
+        content, _ = _read(path)
+        if b"PRIVATE KEY" in content:
+            raise InputError(
+                f"{path}: this is a private key; {self.role.trusted_variable} takes public ones (openssl pkey -pubout)"
+            )
+        try:
+            key = load_pem_public_key(content)
+        except (ValueError, UnsupportedAlgorithm):
+            raise InputError(f"{path}: this is no public key in PEM, or not all of it") from None
+        if not isinstance(key, Ed25519PublicKey):
+            raise InputError(f"{path}: the public key is of another kind than Ed25519")
+        return key
 
 
 def _write_once(path: Path, content: bytes, *, mode: int = 0o600) -> None:
@@ -200,17 +254,4 @@ def _private(content: bytes, where: str) -> Ed25519PrivateKey:
         raise InputError(f"{where}: this is no private key in PEM, or not all of it; {_NEW_KEY}") from None
     if not isinstance(key, Ed25519PrivateKey):
         raise InputError(f"{where}: the key is of another kind than Ed25519; {_NEW_KEY}")
-    return key
-
-
-def _public(path: Path) -> Ed25519PublicKey:
-    content, _ = _read(path)
-    if b"PRIVATE KEY" in content:
-        raise InputError(f"{path}: this is a private key; {TRUSTED_VARIABLE} takes public ones (openssl pkey -pubout)")
-    try:
-        key = load_pem_public_key(content)
-    except (ValueError, UnsupportedAlgorithm):
-        raise InputError(f"{path}: this is no public key in PEM, or not all of it") from None
-    if not isinstance(key, Ed25519PublicKey):
-        raise InputError(f"{path}: the public key is of another kind than Ed25519")
     return key

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from gauntlet.adapters.held_key import KEY_VARIABLES
+
 # These change what a command does (arguments added, another state selected, other folders) or write secrets into
 # logs, and none of that can be seen in the command line that we give.
 _INTERFERING = ("TF_CLI_ARGS", "TF_LOG", "TF_WORKSPACE", "TF_DATA_DIR", "TF_INPUT", "TF_IN_AUTOMATION")
-# Keys of our own, which neither Terraform nor a provider nor a provisioner has any use for.
-_OURS = ("GAUNTLET_SIGNING_KEY",)
 _CREDENTIALS = ("ARM_", "AZURE_", "DATABRICKS_", "TF_TOKEN_", "TF_VAR_", "ACTIONS_ID_TOKEN_", "SYSTEM_ACCESSTOKEN")
 _SECRET_WORDS = ("SECRET", "TOKEN", "PASSWORD", "KEY", "SAS")
 _SHORTEST_SECRET = 8
@@ -23,7 +23,9 @@ def user_environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
         base: The environment to start from; None takes this process's.
     """
     base = os.environ if base is None else base
-    return {name: value for name, value in base.items() if not name.startswith((*_INTERFERING, *_OURS))} | _ALWAYS
+    return {
+        name: value for name, value in base.items() if not name.startswith((*_INTERFERING, *KEY_VARIABLES))
+    } | _ALWAYS
 
 
 def environment_without_credentials(base: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -132,11 +132,20 @@ def roll_back_champion(options: RoadOptions, terminal: Terminal) -> int:
     return _show(document, sentence, terminal)
 
 
-def audit_champions(options: RoadOptions, terminal: Terminal) -> int:
-    """Walk registry and ledger, and say what is not in order; exit code 1 if anything is."""
-    with _conditions(options, terminal) as (conditions, state):
-        from gauntlet.stages.audit import audit  # noqa: PLC0415 - after the lock and the log
+def audit_champions(options: RoadOptions, terminal: Terminal, *, sign: bool = False) -> int:
+    """Walk registry and ledger, and say what is not in order; exit code 1 if anything is.
 
+    Args:
+        options: The problem, the target and the state folder.
+        terminal: Where it is said.
+        sign: First sign the ledger of a version that did not sign, if nothing else is wrong.
+    """
+    with _conditions(options, terminal) as (conditions, state):
+        from gauntlet.stages.audit import audit, sign_ledger  # noqa: PLC0415 - after the lock and the log
+
+        if sign:
+            count = sign_ledger(target=conditions.target, state=state)
+            terminal.say(f"Signed {count} entries of the ledger.")
         found = audit(target=conditions.target, state=state)
     code = ExitCode.REFUSED if found.findings else ExitCode.DONE
     document = {

@@ -64,6 +64,33 @@ def seal(payload: Mapping[str, Any], key: Ed25519PrivateKey) -> bytes:
     )
 
 
+def signed(body: bytes, key: Ed25519PrivateKey, *, payload_type: str) -> str:
+    """Return a signature that is kept apart from what it signs: the key's name, a colon, and the signature in base64.
+
+    Args:
+        body: What is signed.
+        key: The key that signs.
+        payload_type: What the body is, so that no signature of one thing counts for another.
+    """
+    return f"{key_id(key.public_key())}:{_base64(key.sign(pae(payload_type, body)))}"
+
+
+def require_signature(signature: str, body: bytes, *, payload_type: str, trusted: Collection[Ed25519PublicKey]) -> None:
+    """Make sure that a signature is a trusted key's over a body.
+
+    Args:
+        signature: As ``signed`` returns it.
+        body: What was signed.
+        payload_type: What the body is.
+        trusted: The keys, one of which must have signed.
+
+    Raises:
+        EvidenceError: If it is not.
+    """
+    name, _, encoded = signature.partition(":")
+    _require_key(name, encoded, pae(payload_type, body), trusted)
+
+
 def open_envelope(content: bytes, *, trusted: Collection[Ed25519PublicKey]) -> dict[str, Any]:
     """Return what an envelope holds, once its signature is proven to be a trusted key's.
 
@@ -98,17 +125,19 @@ def _require_signed(body: bytes, signatures: Any, trusted: Collection[Ed25519Pub
     signature = signatures[0]
     if not isinstance(signature, dict) or set(signature) != _SIGNATURE_FIELDS:
         raise EvidenceError("the envelope's signature does not consist of keyid and sig")
+    _require_key(signature["keyid"], signature["sig"], pae(PAYLOAD_TYPE, body), trusted)
+
+
+def _require_key(name: Any, encoded: Any, content: bytes, trusted: Collection[Ed25519PublicKey]) -> None:
     if not trusted:
         raise EvidenceError("no key is trusted, so no signature proves anything")
     keys = {key_id(key): key for key in trusted}
-    name = signature["keyid"]
     if not isinstance(name, str) or name not in keys:
         raise EvidenceError(
-            f"the envelope was signed with the key {name!r:.80}, which is none of the trusted ones: "
-            f"{', '.join(sorted(keys))}"
+            f"it was signed with the key {name!r:.80}, which is none of the trusted ones: {', '.join(sorted(keys))}"
         )
     try:
-        keys[name].verify(_bytes_of(signature["sig"], "signature"), pae(PAYLOAD_TYPE, body))
+        keys[name].verify(_bytes_of(encoded, "signature"), content)
     except InvalidSignature as error:
         raise EvidenceError(f"the signature is not that of the key {name} over this payload") from error
 
@@ -138,7 +167,7 @@ def _bytes_of(text: Any, what: str) -> bytes:
     try:
         content = base64.b64decode(text, validate=True)
     except (TypeError, ValueError, binascii.Error) as error:
-        raise EvidenceError(f"the envelope's {what} is not base64") from error
+        raise EvidenceError(f"the {what} is not base64") from error
     if _base64(content) != text:
-        raise EvidenceError(f"the envelope's {what} is base64 in another form than the one that is written")
+        raise EvidenceError(f"the {what} is base64 in another form than the one that is written")
     return content

@@ -1,7 +1,8 @@
 """This module provides promotions: the entries of the promotion ledger, and the walk over them that finds faults.
 
 A model's entries are numbered 1, 2, 3 … without a gap. An entry is claimed before the alias moves and then done, or
-withdrawn; withdrawn entries keep their number. The next entry can be claimed only when the last one has ended.
+withdrawn; withdrawn entries keep their number. The next entry can be claimed only when the last one has ended. An entry
+that has ended carries its promoter's signature, over the entry and, by its chain, over all entries before it.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Annotated, Any, Literal
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import Field
 
-from gauntlet.core.canonical import digest
+from gauntlet.core.canonical import canonical_json, digest
+from gauntlet.core.envelope import require_signature, signed
+from gauntlet.core.errors import EvidenceError
 from gauntlet.core.results import Record, TableRef
 
 PromotionKind = Literal["promote", "rollback"]
@@ -21,7 +25,8 @@ _Text = Annotated[str, Field(min_length=1)]
 _Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 # What may change while an entry is open; all else is fixed by its own chain.
-_CHANGING = frozenset({"claimant", "settled", "status", "reason"})
+_CHANGING = frozenset({"claimant", "settled", "status", "reason", "signature"})
+_SIGNED_TYPE = "application/vnd.gauntlet.promotion+json"
 # What differs between two tries of one attempt.
 _OF_ONE_TRY = _CHANGING | {"sequence", "previous_sequence", "claimed", "chain"}
 
@@ -48,6 +53,8 @@ class Promotion(Record):
         claimant: The process that holds the claim, or held it last.
         key: The key of the stage that claimed it; a second try of the same attempt has the same.
         chain: The SHA-256 over the entry before, as it ended, and what is fixed of this one.
+        signature: The promoter's, over the entry as it ended; empty while it is open, and in the entries of versions
+            that did not sign.
     """
 
     sequence: _Number
@@ -68,10 +75,34 @@ class Promotion(Record):
     claimant: _Text
     key: _Text
     chain: str
+    signature: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """Return the entry as JSON holds it: without a signature that it does not have, as older versions wrote it."""
+        return self.model_dump(mode="json", exclude=None if self.signature else {"signature"})
 
     def seal(self) -> str:
-        """Return the digest of the whole entry as it stands."""
-        return digest(self.model_dump(mode="json"))
+        """Return the digest of the whole entry as it stands, its signature apart."""
+        return digest(self._unsigned())
+
+    def signed_by(self, key: Ed25519PrivateKey) -> Promotion:
+        """Return the entry with a signature over it as it stands."""
+        body = canonical_json(self._unsigned()).encode()
+        return self.model_copy(update={"signature": signed(body, key, payload_type=_SIGNED_TYPE)})
+
+    def signature_fault(self, trusted: Collection[Ed25519PublicKey]) -> str | None:
+        """Return why the signature of an entry that has ended is none of a trusted key; None if it is one."""
+        if not self.signature:
+            return f"sequence {self.sequence} is {self.status}, and nobody signed it"
+        try:
+            body = canonical_json(self._unsigned()).encode()
+            require_signature(self.signature, body, payload_type=_SIGNED_TYPE, trusted=trusted)
+        except EvidenceError as error:
+            return f"sequence {self.sequence}: {error}"
+        return None
+
+    def _unsigned(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", exclude={"signature"})
 
     def chained(self, *, after: Promotion | None) -> Promotion:
         """Return the entry with the chain that it must have after another one; None if it is the first."""
@@ -93,6 +124,12 @@ def champion_of(entries: Iterable[Promotion]) -> Promotion | None:
     """Return the last entry that is done: the one that made the champion; None if there is none."""
     done = [entry for entry in entries if entry.status == "done"]
     return done[-1] if done else None
+
+
+def is_unsigned(entries: Iterable[Promotion]) -> bool:
+    """Say whether entries have ended and none of them is signed, as versions wrote them that did not sign."""
+    ended = [entry for entry in entries if entry.status != "claimed"]
+    return bool(ended) and not any(entry.signature for entry in ended)
 
 
 def misfit_of(entry: Promotion, *, champion: Promotion | None, former: Collection[int]) -> str | None:

@@ -9,7 +9,7 @@ Layout::
     test_reads.jsonl                   every opening of the test split
     promotions.db                      the ledger of promotions (target ``local``)
     evidence/                          the signed evidence of every judgement, by its SHA-256
-    keys/                              the signing key, where none is given from outside
+    keys/                              the signing keys, where none are given from outside
     stack/                             the servers that `gauntlet stack` starts (target ``remote``)
 """
 

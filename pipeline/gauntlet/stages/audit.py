@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from gauntlet.adapters.artefact_copies import require_same_artefact
 from gauntlet.adapters.evidence_store import evidence_path
 from gauntlet.adapters.registry import CHAMPION, STATUS_TAG
+from gauntlet.adapters.signing_keys import PROMOTER, SigningKeys
 from gauntlet.adapters.target import Target
 from gauntlet.core.champion_history import ChampionHistory
-from gauntlet.core.errors import EvidenceError, InputError, RequirementError
+from gauntlet.core.errors import EvidenceError, InputError, RefusedError, RequirementError
 from gauntlet.core.evidence import Evidence
-from gauntlet.core.promotions import Promotion, faults_of
+from gauntlet.core.promotions import Promotion, faults_of, is_unsigned
 from gauntlet.core.results import ModelVersion, VerdictRecord
 from gauntlet.core.state import State
 from gauntlet.core.test_reads import read_test_reads, require_reads_go_on
@@ -21,6 +22,7 @@ from gauntlet.stages.champions import Champions, judged_tags, named, number_of, 
 _RESTORE_LEDGER = "restore the ledger from a copy; until then nothing can be promoted or rolled back"
 _RESTORE_EVIDENCE = "restore the file from a copy, or judge and promote the model anew"
 _RESTORE_READS = "without it nobody can say how often the test split was opened; candidates can still be judged"
+_SIGN_LEDGER = "run `gauntlet audit --sign-ledger` once, if nothing else is found"
 _JUDGE_ANEW = "if it is champion, roll back or judge and promote a model anew; never roll back to it"
 
 
@@ -92,6 +94,7 @@ def audit(*, target: Target, state: State) -> Audit:
     proofs = {entry.evidence: _proof(champions, entry.evidence) for entry in judged}
     findings = (
         *_ledger_findings(champions, history),
+        *_removal_findings(champions, history),
         *_alias_findings(champions, history),
         *_version_findings(history, versions),
         *(
@@ -113,6 +116,27 @@ def audit(*, target: Target, state: State) -> Audit:
     )
 
 
+def sign_ledger(*, target: Target, state: State) -> int:
+    """Sign the entries of a ledger that a version wrote which did not sign, and return how many they are.
+
+    Args:
+        target: Where registry and ledger are.
+        state: The state folder, which holds the evidence.
+
+    Raises:
+        RefusedError: If the audit finds anything else, or the ledger is signed; nothing was changed.
+        RequirementError: If the registry or the ledger could not be asked, or a key cannot be had.
+    """
+    champions = open_champions(target, state)
+    others = [finding for finding in audit(target=target, state=state).findings if finding.advice != _SIGN_LEDGER]
+    if others:
+        raise RefusedError(
+            f"{champions.ledger.path}: not signed, for the audit finds {others[0].where}: {others[0].what}; put that "
+            "right first"
+        )
+    return champions.ledger.sign_all(champions.model, keys=SigningKeys(state.keys, PROMOTER))
+
+
 def _numbered(champions: Champions) -> Iterator[tuple[int, tuple[ModelVersion, Mapping[str, str]]]]:
     for version, tags in champions.registry.versions():
         yield version.version, (version, tags)
@@ -120,7 +144,12 @@ def _numbered(champions: Champions) -> Iterator[tuple[int, tuple[ModelVersion, M
 
 def _ledger_findings(champions: Champions, history: ChampionHistory) -> Iterator[Finding]:
     where = str(champions.ledger.path)
-    for fault in faults_of(history.entries):
+    if is_unsigned(history.entries):
+        yield Finding("no entry is signed, as in ledgers of earlier versions", where, _SIGN_LEDGER)
+        faults = faults_of(history.entries)
+    else:  # what was changed has a wrong signature too
+        faults = faults_of(history.entries) or champions.ledger.signature_faults(history.entries)
+    for fault in faults:
         yield Finding(fault, where, _RESTORE_LEDGER)
     claim = history.open_claim
     if claim is not None:
@@ -128,6 +157,24 @@ def _ledger_findings(champions: Champions, history: ChampionHistory) -> Iterator
             f"version {claim.version} was claimed at {claim.claimed} and the claim has not ended",
             f"sequence {claim.sequence}",
             "wait for the promotion that is at work; if there is none, the next one puts this right",
+        )
+
+
+def _removal_findings(champions: Champions, history: ChampionHistory) -> Iterator[Finding]:
+    """Yield whether signed evidence knows of more entries than the ledger has: its end, or all of it, was removed."""
+    proofs = ((mark, _proof(champions, mark)) for mark in champions.evidence.marks())
+    known = [
+        (proof.incumbent.sequence, mark)
+        for mark, proof in proofs
+        if isinstance(proof, Evidence) and proof.target == champions.target
+    ]
+    sequence, mark = max(known, default=(0, ""))
+    if sequence > history.last_sequence:
+        yield Finding(
+            f"evidence {mark[:12]} was signed when the ledger had {sequence} entries, and it has "
+            f"{history.last_sequence}: entries were removed",
+            str(champions.ledger.path),
+            _RESTORE_LEDGER,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gauntlet.adapters.artefact_copies import VerifiedCopy
 from gauntlet.adapters.evidence_store import EvidenceStore
@@ -20,12 +20,12 @@ from gauntlet.adapters.registry import (
     THRESHOLD_TAG,
     Registry,
 )
-from gauntlet.adapters.signing_keys import SigningKeys
+from gauntlet.adapters.signing_keys import PROMOTER, SigningKeys
 from gauntlet.adapters.target import Target
 from gauntlet.core.champion_history import ChampionHistory
 from gauntlet.core.errors import EvidenceError, RefusedError
 from gauntlet.core.evidence import Evidence, require_no_refusal
-from gauntlet.core.promotions import Promotion, faults_of
+from gauntlet.core.promotions import Promotion, faults_of, is_unsigned
 from gauntlet.core.results import ModelVersion
 from gauntlet.core.state import State
 
@@ -55,11 +55,16 @@ class Champions:
         """Return the history of champions.
 
         Raises:
-            RefusedError: If the ledger was changed by hand.
-            RequirementError: If it cannot be read.
+            RefusedError: If the ledger was changed by hand, or no trusted promoter signed it.
+            RequirementError: If it cannot be read, or there is no key to prove it with.
         """
         entries = self.ledger.entries(self.model)
-        faults = faults_of(entries)
+        if is_unsigned(entries):
+            raise RefusedError(
+                f"{self.ledger.path}: no entry of {self.model} is signed, as in ledgers of earlier versions; run "
+                "`gauntlet audit --sign-ledger` once: it signs them if nothing else is wrong"
+            )
+        faults = faults_of(entries) or self.ledger.signature_faults(entries)
         if faults:
             raise RefusedError(
                 f"{self.ledger.path}: the ledger of {self.model} was changed by hand ({faults[0]}); nothing was "
@@ -151,7 +156,7 @@ def open_champions(target: Target, state: State) -> Champions:
     """
     return Champions(
         registry=Registry(tracking=target.tracking, name=target.names.registered_model),
-        ledger=target.ledger,
+        ledger=replace(target.ledger, keys=SigningKeys(state.keys, PROMOTER)),
         evidence=EvidenceStore(folder=state.evidence, keys=SigningKeys(state.keys)),
         target=target.name,
     )
