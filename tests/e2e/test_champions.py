@@ -125,10 +125,12 @@ def test_evidence_is_shown_and_verified_and_a_changed_byte_is_named(gauntlet, fo
     assert "the evidence has changed" in changed.document["error"]
 
 
-def test_the_local_signing_key_is_for_its_owner_alone(folder, first):
-    (key,) = (folder / ".gauntlet" / "keys").glob("*.pem")
-    assert key.stat().st_mode & 0o777 == 0o600
-    assert key.stat().st_size > 0
+def test_the_local_keys_are_for_their_owner_alone(folder, first):
+    keys = {path.stem: path for path in (folder / ".gauntlet" / "keys").glob("*.pem")}
+    assert keys.keys() == {"signing_key", "promotion_key"}
+    for key in keys.values():
+        assert key.stat().st_mode & 0o777 == 0o600
+        assert key.stat().st_size > 0
 
 
 def test_the_sabotage_command_says_what_was_caught(gauntlet, folder, back):
