@@ -84,6 +84,7 @@ def served(scoring: Any, *, version: int = 1, sequence: int = 1, row_seconds: fl
         name=MODEL,
         version=version,
         sequence=sequence,
+        chain=promotion(sequence, version=version).chain,
         artefact_digest="a" * 64,
         evidence="e" * 64,
         scoring=scoring,
@@ -91,13 +92,13 @@ def served(scoring: Any, *, version: int = 1, sequence: int = 1, row_seconds: fl
     )
 
 
-def promotion(number: int) -> Promotion:
-    """Return the entry that made a version champion; the version has the entry's number."""
-    return Promotion(
+def promotion(number: int, *, version: int | None = None) -> Promotion:
+    """Return the entry that made a version champion; by default the version has the entry's number."""
+    entry = Promotion(
         sequence=number,
         model=MODEL,
         kind="promote",
-        version=number,
+        version=number if version is None else version,
         run_id="",
         previous_version=None,
         previous_sequence=number - 1,
@@ -112,6 +113,7 @@ def promotion(number: int) -> Promotion:
         key="key",
         chain="",
     )
+    return entry.chained(after=None)
 
 
 @dataclass
@@ -120,12 +122,14 @@ class MadeSource:
 
     Attributes:
         make: Makes the ways to ask a version.
-        number: The version that is promoted; None for none.
+        number: The number of the promotion; None for none.
+        version: The version that is promoted; None for that of the promotion's number.
         fault: What is raised instead of handing out a model; None for nothing.
     """
 
     make: Callable[[int], Any]
     number: int | None = 1
+    version: int | None = None
     fault: Exception | None = None
     loads: list[int] = field(default_factory=list)
 
@@ -133,7 +137,7 @@ class MadeSource:
         """Return the promotion."""
         if self.number is None:
             raise RefusedError("has no champion yet")
-        return promotion(self.number)
+        return promotion(self.number, version=self.version)
 
     def loaded(self, promotion: Promotion) -> ServedModel:
         """Return the version."""

@@ -286,6 +286,17 @@ def test_the_metrics_count_requests_rows_versions_and_reloads():
     assert ("gauntlet_serve_model", MODEL, "1") not in found
 
 
+def test_another_version_under_the_same_number_is_served():
+    """As in a ledger that was restored from a copy and then promoted another version."""
+    source = MadeSource(Made())
+    with serving(source) as server:
+        assert not server.watch.look()
+        source.version = 7
+        assert server.watch.look()
+        assert (server.watch.served.sequence, server.watch.served.version) == (1, 7)
+        assert not server.watch.look()
+
+
 def test_a_defect_is_500_without_data_in_answer_or_log(caplog):
     with serving() as server:
         status, _, content = Client(server).ask(body=b"secret")

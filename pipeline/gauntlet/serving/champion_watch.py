@@ -52,7 +52,8 @@ class ChampionWatch:
         """Look once, and say whether another version is served now; nothing is raised."""
         try:
             promotion = self._source.promoted()
-            if promotion.sequence == self.served.sequence:
+            # Not by its number alone: a ledger that was restored from a copy may give the number to another version.
+            if promotion.chain == self.served.chain:
                 self._fault = ""
                 return False
             served = self._source.loaded(promotion)

@@ -31,6 +31,7 @@ class ServedModel:
         name: The model's three-level name.
         version: The version.
         sequence: The number of its promotion in the ledger.
+        chain: The chain of its promotion, which covers number, version, evidence and all promotions before.
         artefact_digest: The digest of its files.
         evidence: The SHA-256 of the evidence that it was promoted on.
         scoring: Answers requests.
@@ -40,6 +41,7 @@ class ServedModel:
     name: str
     version: int
     sequence: int
+    chain: str
     artefact_digest: str
     evidence: str
     scoring: Scoring
@@ -136,6 +138,7 @@ class ChampionSource:
             name=promotion.model,
             version=promotion.version,
             sequence=promotion.sequence,
+            chain=promotion.chain,
             artefact_digest=evidence.artefact.digest,
             evidence=promotion.evidence,
             scoring=scoring,
