@@ -13,8 +13,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import requests
 
-from gauntlet.adapters import downloads, origin_files
+from gauntlet.adapters import downloads, origin_files, origins
 from gauntlet.adapters.faults import explained
 from gauntlet.adapters.origins import Fetched, fetch, local_bytes
 from gauntlet.core.errors import RequirementError, SourceError
@@ -261,6 +262,62 @@ def test_takes_a_file_out_of_an_archive(tmp_path: Path, site: Site, member: str)
     assert fetched.source.description == f"archive {url}"
 
 
+def test_refuses_an_archive_that_is_made_to_fill_the_disk(
+    tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(origins, "_UNPACKED_BYTES", 1 << 20)
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("shop.csv", b"0" * (8 << 20))
+    url = site.give("/data.zip", Answer(stream.getvalue()))
+    with pytest.raises(SourceError, match=r"shop\.csv: refused, it has more than [0-9,]+ bytes"):
+        got(problem_of(archive(url)), tmp_path)
+    assert not list((tmp_path / "files").glob(".incoming-*"))
+    monkeypatch.setattr(origins, "_UNPACKED_BYTES", 8 << 20)
+    assert got(problem_of(archive(url)), tmp_path).files["shop"].stat().st_size == 8 << 20
+
+
+@pytest.mark.parametrize(
+    ("limit", "sentence"),
+    [
+        ({"_MOST_BYTES": len(CSV) - 1}, r"shop\.csv: refused, it has more than [0-9]+ bytes"),
+        ({"_MOST_SECONDS": -1}, r"shop\.csv: given up after"),
+    ],
+)
+def test_a_download_has_an_end(
+    tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch, limit: dict[str, int], sentence: str
+) -> None:
+    site.give("/shop.csv", Answer(CSV))
+    for name, value in limit.items():
+        monkeypatch.setattr(downloads, name, value)
+    with pytest.raises(SourceError, match=sentence):
+        got(problem_of(links(site.url)), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("asked", "leads_to", "refused"),
+    [
+        ("https://192.0.43.8/a.csv", "http://127.0.0.1:5000/a.csv", True),
+        ("https://192.0.43.8/a.csv", "https://localhost/a.csv", True),
+        ("https://192.0.43.8/a.csv", "https://10.1.2.3/a.csv", True),
+        ("https://192.0.43.8/a.csv", "https://[fd00::1]/a.csv", True),
+        ("https://192.0.43.8/a.csv", "https://169.254.169.254/latest", True),
+        ("https://192.0.43.8/a.csv", "https://192.0.43.9/a.csv", False),
+        ("https://192.0.43.8/a.csv", "/b.csv", False),
+        ("https://10.1.2.3/a.csv", "https://10.9.9.9/a.csv", False),
+    ],
+)
+def test_no_redirect_leads_from_the_outside_to_the_inside(asked: str, leads_to: str, refused: bool) -> None:
+    answer = requests.Response()
+    answer.url, answer.status_code, answer.headers["location"] = asked, 302, leads_to
+    (check,) = downloads._session().hooks["response"]
+    if not refused:
+        check(answer)
+        return
+    with pytest.raises(SourceError, match="which is no public address"):
+        check(answer)
+
+
 def test_a_cached_archive_is_used_without_the_network(tmp_path: Path, site: Site) -> None:
     content = zipped(shop_csv=CSV)
     problem = problem_of(archive(site.give("/data.zip", Answer(content)), sha256(content)))
@@ -396,7 +453,7 @@ def test_says_that_the_cache_cannot_be_used(tmp_path: Path, site: Site) -> None:
 
 
 def test_a_full_disk_stops_the_search(tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fill(*_: Any) -> None:
+    def fill(*_: Any, **__: Any) -> None:
         with Path("/dev/full").open("wb", buffering=0) as stream:
             stream.write(b"x")
 

@@ -13,7 +13,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gauntlet.adapters.environment import examine
-from gauntlet.adapters.remote_settings import MLFLOW_VARIABLE, SPARK_VARIABLE, RemoteSettings, remote_settings
+from gauntlet.adapters.remote_settings import (
+    MLFLOW_VARIABLE,
+    PLAIN_VARIABLE,
+    SPARK_VARIABLE,
+    RemoteSettings,
+    remote_settings,
+)
 from gauntlet.adapters.stack import StackFile
 from gauntlet.adapters.stack_process import ServerProcess
 from gauntlet.adapters.stack_servers import free_ports
@@ -131,6 +137,39 @@ def test_an_address_that_cannot_be_used_is_named(addresses, error, says, tmp_pat
     with pytest.raises(error, match=says) as caught:
         remote_settings(State(tmp_path))
     assert "secret" not in str(caught.value)
+
+
+@pytest.fixture
+def settings_for(tmp_path, monkeypatch):
+    """Ask for the settings of an MLflow address."""
+
+    for name in ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", PLAIN_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+
+    def ask(mlflow, **variables):
+        for name, value in {SPARK_VARIABLE: "sc://s:1", MLFLOW_VARIABLE: mlflow, **variables}.items():
+            monkeypatch.setenv(name, value)
+        return remote_settings(State(tmp_path))
+
+    return ask
+
+
+@pytest.mark.parametrize("secret", ["MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"])
+@pytest.mark.parametrize("host", ["mlflow.example", "10.1.2.3", "127.example.com"])
+def test_a_secret_crosses_no_network_in_plain_text(host, secret, settings_for):
+    address = f"http://{host}:5000"
+    assert settings_for(address).mlflow == address  # without a secret
+    with pytest.raises(InputError, match=f"{secret} would cross the network in plain text") as caught:
+        settings_for(address, **{secret: "hidden", PLAIN_VARIABLE: "no"})
+    assert "hidden" not in str(caught.value)
+    assert settings_for(address, **{PLAIN_VARIABLE: "1"}).mlflow == address
+
+
+@pytest.mark.parametrize(
+    "address", ["https://mlflow.example", "http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"]
+)
+def test_a_secret_may_go_to_this_machine_or_be_encrypted(address, settings_for):
+    assert settings_for(address, MLFLOW_TRACKING_PASSWORD="hidden").mlflow == address  # noqa: S106 - a made one
 
 
 def test_the_environments_credentials_come_before_the_stacks(monkeypatch):

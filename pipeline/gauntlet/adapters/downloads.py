@@ -16,6 +16,7 @@ from gauntlet.adapters.faults import explained
 from gauntlet.adapters.origin_files import wrong_checksum
 from gauntlet.core.canonical import digest, file_digest
 from gauntlet.core.errors import SourceError
+from gauntlet.core.hosts import is_inside, is_loopback
 
 if TYPE_CHECKING:
     import requests
@@ -30,7 +31,9 @@ _CONNECT_SECONDS = 5
 _READ_SECONDS = 30
 _BUSY = (429, 500, 502, 503, 504)
 _CHUNK = 1 << 20
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+# Far beyond any table that one machine reads, so that an endless answer fills neither the disk nor the day.
+_MOST_BYTES = 64 << 30
+_MOST_SECONDS = 6 * 3600
 
 
 def download(url: str, *, sha256: str | None, cache: Path, check: Check) -> Path:
@@ -61,10 +64,20 @@ def download(url: str, *, sha256: str | None, cache: Path, check: Check) -> Path
         ) from error
 
 
-def keep(data: Iterator[bytes], *, name: str, cache: Path) -> Path:
-    """Put bytes into the cache under their digest, all or nothing, and return where."""
+def keep(data: Iterator[bytes], *, name: str, cache: Path, most_bytes: int = _MOST_BYTES) -> Path:
+    """Put bytes into the cache under their digest, all or nothing, and return where.
+
+    Args:
+        data: The bytes.
+        name: What to call the copy.
+        cache: The folder for copies.
+        most_bytes: How many there may be.
+
+    Raises:
+        SourceError: If there are more.
+    """
     with _incoming(cache) as temporary:
-        _write(data, temporary)
+        _write(data, temporary, name=name, most_bytes=most_bytes)
         return _placed(temporary, name=name, cache=cache)
 
 
@@ -139,9 +152,15 @@ def _incoming(cache: Path) -> Iterator[Path]:
         Path(name).unlink(missing_ok=True)
 
 
-def _write(data: Iterator[bytes], path: Path) -> None:
+def _write(data: Iterator[bytes], path: Path, *, name: str, most_bytes: int) -> None:
+    size, end = 0, time.monotonic() + _MOST_SECONDS
     with path.open("wb") as stream:
         for chunk in data:
+            size += len(chunk)
+            if size > most_bytes:
+                raise SourceError(f"{name}: refused, it has more than {most_bytes:,} bytes; fetch it by hand")
+            if time.monotonic() > end:
+                raise SourceError(f"{name}: given up after {_MOST_SECONDS // 3600} hours; fetch it by hand")
             stream.write(chunk)
         stream.flush()
         os.fsync(stream.fileno())
@@ -156,7 +175,7 @@ def _get(url: str, path: Path) -> None:
             try:
                 with session.get(url, stream=True, timeout=(_CONNECT_SECONDS, _READ_SECONDS)) as answer:
                     _require_good(answer, url)
-                    _write(answer.iter_content(_CHUNK), path)
+                    _write(answer.iter_content(_CHUNK), path, name=url, most_bytes=_MOST_BYTES)
                     return
             except requests.RequestException as error:
                 # Connections have been tried again already; only a body that broke off is worth another time.
@@ -193,9 +212,15 @@ def _session() -> requests.Session:
 
 
 def _check_redirect(answer: requests.Response, **_: object) -> None:
-    """Refuse to be led away from HTTPS, before the next address is asked."""
+    """Refuse to be led away from HTTPS, or from the outside to the inside, before the next address is asked."""
     if answer.is_redirect:
-        _require_secure(urljoin(answer.url, answer.headers["location"]))
+        target = urljoin(answer.url, answer.headers["location"])
+        _require_secure(target)
+        if is_inside(urlsplit(target).hostname) and not is_inside(urlsplit(answer.url).hostname):
+            raise SourceError(
+                f"{answer.url}: refused, because it leads on to {target}, which is no public address; name that "
+                "address in the problem file if it is meant"
+            )
 
 
 def _require_good(answer: requests.Response, url: str) -> None:
@@ -207,7 +232,7 @@ def _require_good(answer: requests.Response, url: str) -> None:
 
 def _require_secure(url: str) -> None:
     parts = urlsplit(url)
-    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname)):
         return
     raise SourceError(f"{url}: refused, because only https:// is safe from changes on the way")
 

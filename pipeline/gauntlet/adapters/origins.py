@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20
 _ZIP_MARK = b"PK"
+# How many times larger than its archive a file may be, and how large whatever its archive. Deflate packs a table to a
+# tenth or, if nearly all cells are alike, to a hundredth; an archive that is made to fill disks is near a thousandth.
+_MOST_UNPACKED = 500
+_UNPACKED_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -188,8 +192,9 @@ def _check_zip(path: Path, name: str) -> None:
 def _member(archive: Path, source: Source, *, url: str, cache: Path) -> Path:
     """Take a source's file out of an archive, into the cache."""
     try:
+        most = max(_UNPACKED_BYTES, _MOST_UNPACKED * archive.stat().st_size)
         with zipfile.ZipFile(archive) as opened, opened.open(_member_name(opened, source, url=url)) as stream:
-            return keep(_chunks(stream), name=Path(source.file).name, cache=cache)
+            return keep(_chunks(stream), name=Path(source.file).name, cache=cache, most_bytes=most)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         # zipfile says RuntimeError for an encrypted member, NotImplementedError for an unknown compression.
         raise SourceError(f"{url}: {source.file} cannot be unpacked, the ZIP archive is damaged ({error})") from error

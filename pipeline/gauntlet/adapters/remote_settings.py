@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from gauntlet.core.errors import InputError, RequirementError
+from gauntlet.core.hosts import is_loopback
 from gauntlet.core.state import State
 
 SPARK_VARIABLE = "GAUNTLET_REMOTE_SPARK"
 MLFLOW_VARIABLE = "GAUNTLET_REMOTE_MLFLOW"
+PLAIN_VARIABLE = "GAUNTLET_REMOTE_PLAIN_HTTP"
 _DEFAULT_SPARK_PORT = 15002
 _ASK_SECONDS = 10.0
 _HOW = (
@@ -87,7 +89,9 @@ def remote_settings(state: State) -> RemoteSettings:
     """
     spark, mlflow = os.environ.get(SPARK_VARIABLE), os.environ.get(MLFLOW_VARIABLE)
     if spark and mlflow:
-        return RemoteSettings(_checked(spark, SPARK_VARIABLE, "sc"), _checked(mlflow, MLFLOW_VARIABLE, "http"), {})
+        found = RemoteSettings(_checked(spark, SPARK_VARIABLE, "sc"), _checked(mlflow, MLFLOW_VARIABLE, "http"), {})
+        _require_private(found.mlflow)
+        return found
     if spark or mlflow:
         raise RequirementError(f"{MLFLOW_VARIABLE if spark else SPARK_VARIABLE} is not set; {_HOW}")
     return _of_stack(state)
@@ -108,6 +112,21 @@ def _of_stack(state: State) -> RemoteSettings:
         credentials=credentials(secrets),
         not_checked=known.not_checked,
     )
+
+
+def _require_private(mlflow: str) -> None:
+    """Make sure that no password or token of MLflow's crosses a network in plain text. Spark's client sees to its own.
+
+    Raises:
+        InputError: If one would, and nobody said that it may.
+    """
+    parts = urlsplit(mlflow)
+    secrets = [n for n in ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN") if os.environ.get(n)]
+    if parts.scheme == "http" and secrets and not is_loopback(parts.hostname) and os.environ.get(PLAIN_VARIABLE) != "1":
+        raise InputError(
+            f"{MLFLOW_VARIABLE}={mlflow}: {secrets[0]} would cross the network in plain text; give an https:// "
+            f"address, or set {PLAIN_VARIABLE}=1 if the network between is yours alone"
+        )
 
 
 def _checked(text: str, name: str, scheme: str) -> str:
