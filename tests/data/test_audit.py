@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -163,6 +164,22 @@ def test_a_changed_artefact_is_found(world, contest):
     assert f"the artefact{name}" in finding.what
     assert finding.where == "sequence 1, version 1"
     assert world.audit().findings == ()
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"), [(Path.unlink, "cannot be read"), (lambda path: path.write_bytes(b"PAR1"), "has changed")]
+)
+def test_a_table_that_is_gone_or_changed_is_said_and_nothing_else_hangs_on_it(world, contest, damage, said):
+    assert world.audit().tables == ()
+    files = {name: path for path, name in flip_targets(world, contest.second.judge.evidence_digest)["tables"]}
+    name = min(files)
+    damage(files[name])
+    found = world.audit()
+    assert found.findings == ()
+    (finding,) = found.tables
+    assert finding.where in name
+    assert said in finding.what
+    assert world.roll_back().version == 1
 
 
 def test_an_entry_of_another_artefact_than_its_evidence_is_found(world, contest):

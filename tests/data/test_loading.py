@@ -152,7 +152,9 @@ def test_a_pickle_with_the_tags_of_the_baseline_is_not_loaded(contest: Contest, 
     assert not mark.exists()
 
 
-@pytest.mark.parametrize("change", ["another verdict", "a verdict less", "another target", "another incumbent"])
+@pytest.mark.parametrize(
+    "change", ["another verdict", "a verdict less", "another problem", "another target", "another incumbent"]
+)
 def test_signed_evidence_that_does_not_promote_its_version_serves_scores_and_judges_nothing(
     contest: Contest, change: str
 ) -> None:
@@ -163,6 +165,7 @@ def test_signed_evidence_that_does_not_promote_its_version_serves_scores_and_jud
     changes, said = {
         "another verdict": ({"verdicts": (failed, *verdicts[1:])}, f"said no, without a waiver: {failed.gate}"),
         "a verdict less": ({"verdicts": verdicts[1:]}, f"lacks the verdict of {failed.gate}"),
+        "another problem": ({"problem": "churn"}, "its evidence is of the problem churn, not of wine_quality"),
         "another target": ({"target": "remote"}, "its evidence was made on target remote, not on local"),
         "another incumbent": (
             {"incumbent": IncumbentEvidence(version=7, sequence=1)},

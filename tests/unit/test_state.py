@@ -74,6 +74,40 @@ def test_a_failed_write_leaves_the_old_content_and_no_rest(tmp_path, monkeypatch
     assert [entry.name for entry in tmp_path.iterdir()] == ["summary.json"]
 
 
+def test_a_full_disk_leaves_no_part_of_a_line(tmp_path, monkeypatch):
+    path, opened = tmp_path / "reads.jsonl", Path.open
+    append_line(path, "first")
+
+    def full(self, mode="r", *args, **options):
+        stream = opened(self, mode, *args, **options)
+        if mode == "a":
+            with opened(self, "ab") as half:
+                half.write(b"sec")
+            stream.write = lambda _text: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device"))
+        return stream
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", full)
+        with pytest.raises(OSError, match="No space"):
+            append_line(path, "second")
+    assert path.read_text(encoding="utf-8") == "first\n"
+
+
+def test_what_a_killed_writer_left_of_a_line_is_removed_by_the_next(tmp_path):
+    path = tmp_path / "reads.jsonl"
+    for torn in ("fir", "first\nsec"):
+        path.write_text(torn, encoding="utf-8")
+        append_line(path, "more")
+        assert path.read_text(encoding="utf-8") == torn[: torn.find("\n") + 1] + "more\n"
+
+
+def test_a_renamed_file_is_renamed_on_the_disk(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr("os.fsync", lambda descriptor: synced.append(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    write_atomically(tmp_path / "summary.json", "new")
+    assert synced[-1] == tmp_path
+
+
 @pytest.mark.parametrize("step", ["open", "write"])
 @pytest.mark.parametrize(("number", "known"), [(errno.EOPNOTSUPP, True), (errno.ESPIPE, True), (errno.ENOSPC, False)])
 def test_a_line_is_added_where_files_cannot_be_appended_to(tmp_path, monkeypatch, step, number, known):

@@ -44,6 +44,16 @@ def test_a_line_that_was_taken_out_is_found(ledger, line):
         record_test_read(ledger, split="s", selection="next", reason="judge", stage_key="k")
 
 
+def test_half_a_line_of_a_full_disk_blocks_nothing(ledger):
+    before = read_test_reads(ledger)
+    with ledger.open("a", encoding="utf-8") as stream:
+        stream.write('{"time": "2026')
+    assert read_test_reads(ledger) == before
+    record_test_read(ledger, split="s", selection="c", reason="again", stage_key="k")
+    after = read_test_reads(ledger)
+    assert (after[:-1], after[-1].reason) == (before, "again")
+
+
 def test_what_is_no_opening_is_refused(ledger):
     ledger.write_text(ledger.read_text() + "{}\n")
     with pytest.raises(InputError, match="line 5 is no opening"):

@@ -34,6 +34,10 @@ class Target(Protocol):
         """The target's name, for messages and tags; nothing branches on it."""
 
     @property
+    def problem(self) -> Problem:
+        """The problem that it was opened for."""
+
+    @property
     def names(self) -> Names:
         """What things are called there."""
 

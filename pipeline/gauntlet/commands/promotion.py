@@ -133,7 +133,7 @@ def roll_back_champion(options: RoadOptions, terminal: Terminal) -> int:
 
 
 def audit_champions(options: RoadOptions, terminal: Terminal, *, sign: bool = False) -> int:
-    """Walk registry and ledger, and say what is not in order; exit code 1 if anything is.
+    """Walk registry and ledger, and say what is not in order: exit code 1; 4 if only tables are gone or changed.
 
     Args:
         options: The problem, the target and the state folder.
@@ -147,19 +147,20 @@ def audit_champions(options: RoadOptions, terminal: Terminal, *, sign: bool = Fa
             count = sign_ledger(target=conditions.target, state=state)
             terminal.say(f"Signed {count} entries of the ledger.")
         found = audit(target=conditions.target, state=state)
-    code = ExitCode.REFUSED if found.findings else ExitCode.DONE
+    code = ExitCode.REFUSED if found.findings else ExitCode.TABLES_GONE if found.tables else ExitCode.DONE
     document = {
         "model": found.model,
         "entries": found.entries,
         "versions": found.versions,
         "findings": [asdict(finding) for finding in found.findings],
+        "tables": [asdict(finding) for finding in found.tables],
         "champion": found.champion,
     } | warnings_and_notes(found.verdicts)
     if terminal.machine:
         terminal.document(document | {"exit_code": int(code)})
         return code
-    if found.findings:
-        rows = [(escape(f.where), escape(f.what), escape(f.advice)) for f in found.findings]
+    if shown := (*found.findings, *found.tables):
+        rows = [(escape(f.where), escape(f.what), escape(f.advice)) for f in shown]
         terminal.table(("where", "what", "what to do"), rows)
     terminal.say(escape(found.sentence))
     show_warnings_and_notes(document, terminal, subject=f"version {found.champion} was")

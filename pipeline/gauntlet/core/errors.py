@@ -12,6 +12,7 @@ class ExitCode(IntEnum):
     REFUSED = 1
     INPUT = 2
     ENVIRONMENT = 3
+    TABLES_GONE = 4
     INTERNAL = 70
     INTERRUPTED = 130
 

@@ -165,21 +165,41 @@ class State:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Write a line at a file's end, through to the disk.
+    """Write a line at a file's end, through to the disk; a full disk, or a kill, leaves no part of a line for good.
 
     Volumes of Databricks know no appending: there the whole file is written anew.
     """
-    before = path.stat().st_size if path.exists() else 0
+    before = _size_of_whole_lines(path)
     try:
+        if path.exists() and path.stat().st_size > before:
+            os.truncate(path, before)
         with path.open("a", encoding="utf-8") as stream:
             stream.write(f"{line}\n")
             stream.flush()
             os.fsync(stream.fileno())
     except OSError as error:
         if error.errno not in _NO_APPENDING:
+            with suppress(OSError):  # else the next writer does it
+                os.truncate(path, before)
             raise
         kept = path.read_bytes()[:before] if path.exists() else b""
         write_bytes_atomically(path, kept + f"{line}\n".encode())
+
+
+def whole_lines(path: Path) -> bytes:
+    """Return a file's lines without a last one that was never written to its end; nothing if there is no file."""
+    content = path.read_bytes() if path.exists() else b""
+    return content[: content.rfind(b"\n") + 1]
+
+
+def _size_of_whole_lines(path: Path) -> int:
+    """Return the size of a file's lines without a torn last one; a whole file is not read for it."""
+    size = path.stat().st_size if path.exists() else 0
+    if size == 0:
+        return 0
+    with path.open("rb") as stream:
+        stream.seek(-1, os.SEEK_END)
+        return size if stream.read() == b"\n" else len(whole_lines(path))
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -198,5 +218,16 @@ def write_bytes_atomically(path: Path, content: bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
+        _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Write a folder's names through to the disk, where that can be asked for: a power cut could undo a rename."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

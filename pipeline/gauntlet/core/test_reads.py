@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from gauntlet.core.canonical import digest
 from gauntlet.core.errors import EvidenceError, InputError
 from gauntlet.core.results import Record
-from gauntlet.core.state import append_line
+from gauntlet.core.state import append_line, whole_lines
 
 _START = "0" * 64
 
@@ -47,14 +47,14 @@ class TestRead(Record):
 def read_test_reads(path: Path) -> tuple[TestRead, ...]:
     """Return all openings; none if there is no ledger yet.
 
+    A last line that was never written to its end stands for no opening: rows are given out only after it.
+
     Raises:
         InputError: If a line is no opening, or does not follow from those before it: one was changed or taken out.
     """
-    if not path.exists():
-        return ()
     reads: list[TestRead] = []
     before = _START
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(whole_lines(path).decode().splitlines(), start=1):
         try:
             read = TestRead.model_validate_json(line)
         except ValidationError as error:

@@ -18,11 +18,13 @@ from gauntlet.core.results import ModelVersion, VerdictRecord
 from gauntlet.core.state import State
 from gauntlet.core.test_reads import read_test_reads, require_reads_go_on
 from gauntlet.stages.champions import Champions, judged_tags, named, number_of, open_champions, place_tags
+from gauntlet.stages.evidence_check import require_table
 
 _RESTORE_LEDGER = "restore the ledger from a copy; until then nothing can be promoted or rolled back"
 _RESTORE_EVIDENCE = "restore the file from a copy, or judge and promote the model anew"
 _RESTORE_READS = "without it nobody can say how often the test split was opened; candidates can still be judged"
 _SIGN_LEDGER = "run `gauntlet audit --sign-ledger` once, if nothing else is found"
+_TABLE_GONE = "nothing, unless a candidate is to be compared with the champion on these rows; then judge anew"
 _JUDGE_ANEW = "if it is champion, roll back or judge and promote a model anew; never roll back to it"
 
 
@@ -56,6 +58,8 @@ class Audit:
         findings: What is not in order; empty if all is.
         champion: The number of the version that is champion by the ledger; None if there is none.
         verdicts: The verdicts that it was promoted on; empty if its evidence cannot be proven.
+        tables: Which tables of its evidence are gone or changed. Nothing that is promised of the champion depends on
+            them, but a new candidate cannot be compared with it on their rows.
     """
 
     model: str
@@ -64,6 +68,7 @@ class Audit:
     findings: tuple[Finding, ...]
     champion: int | None = None
     verdicts: tuple[VerdictRecord, ...] = ()
+    tables: tuple[Finding, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -105,14 +110,16 @@ def audit(*, target: Target, state: State) -> Audit:
         *_opening_findings(state, [proof for proof in proofs.values() if isinstance(proof, Evidence)]),
     )
     champion = history.champion
-    evidence = None if champion is None else proofs[champion.evidence]
+    proof = None if champion is None else proofs[champion.evidence]
+    evidence = proof if isinstance(proof, Evidence) else None
     return Audit(
         champions.model,
         entries=len(entries),
         versions=len(versions),
         findings=findings,
         champion=number_of(champion),
-        verdicts=evidence.verdicts if isinstance(evidence, Evidence) else (),
+        verdicts=() if evidence is None else evidence.verdicts,
+        tables=() if evidence is None else tuple(_table_findings(evidence, target)),
     )
 
 
@@ -232,6 +239,14 @@ def _artefact_findings(
             require_same_artefact(evidence.artefact.files, folder, what="the artefact")
     except (EvidenceError, RequirementError) as error:
         yield Finding(str(error), where, _JUDGE_ANEW)
+
+
+def _table_findings(evidence: Evidence, target: Target) -> Iterator[Finding]:
+    for table in evidence.tables:
+        try:
+            require_table(table, target)
+        except (EvidenceError, RequirementError) as error:
+            yield Finding(str(error), table.full_name, _TABLE_GONE)
 
 
 def _opening_findings(state: State, proven: Iterable[Evidence]) -> Iterator[Finding]:

@@ -39,12 +39,14 @@ class Champions:
         ledger: The authority on which version is champion.
         evidence: What each promotion stands on.
         target: The name of the target that they belong to.
+        problem: The name of the problem that they answer.
     """
 
     registry: Registry
     ledger: PromotionLedger
     evidence: EvidenceStore
     target: str
+    problem: str
 
     @property
     def model(self) -> str:
@@ -82,7 +84,7 @@ class Champions:
         Its age does not count, nor what problem and tables are today.
 
         Raises:
-            EvidenceError: If it was changed, says no, is of another target or another artefact, or was compared with
+            EvidenceError: If it was changed, says no, is of another problem, target or artefact, or was compared with
                 another champion than the entry replaced.
             RequirementError: If there is no key to prove it with.
         """
@@ -98,6 +100,8 @@ class Champions:
             return "the ledger speaks of another artefact than its evidence"
         if evidence.target != self.target:
             return f"its evidence was made on target {evidence.target}, not on {self.target}"
+        if evidence.problem != self.problem:
+            return f"its evidence is of the problem {evidence.problem}, not of {self.problem}"
         judged = evidence.incumbent.version
         if entry.kind == "promote" and judged != entry.previous_version:
             return f"its evidence compares it with {named(judged)}, but it replaced {named(entry.previous_version)}"
@@ -159,6 +163,7 @@ def open_champions(target: Target, state: State) -> Champions:
         ledger=replace(target.ledger, keys=SigningKeys(state.keys, PROMOTER)),
         evidence=EvidenceStore(folder=state.evidence, keys=SigningKeys(state.keys)),
         target=target.name,
+        problem=target.problem.name,
     )
 
 

@@ -179,6 +179,7 @@ def still_champion(context: StageContext, result: PromoteResult) -> str | None:
     """Return why an earlier result does not hold any more; None if it does.
 
     Raises:
+        RefusedError: If the ledger was changed by hand, or no trusted promoter signed it.
         RequirementError: If the registry or the ledger could not be asked.
     """
     champions = open_champions(context.target, context.state)
@@ -190,7 +191,7 @@ def still_champion(context: StageContext, result: PromoteResult) -> str | None:
         return f"the registry has no {CHAMPION} any more"
     if found != result.champion:
         return f"version {found.version} is {CHAMPION} now"
-    last = number_of(ChampionHistory(champions.ledger.entries(champions.model)).champion)
+    last = number_of(champions.history().champion)
     return None if last == found.version else f"by the ledger {named(last)} is {CHAMPION}"
 
 
