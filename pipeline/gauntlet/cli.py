@@ -198,6 +198,20 @@ def show(evidence: str | None, **options: Any) -> int:
     return show_evidence(*_road(options), given=evidence)
 
 
+@evidence_group.command(name="hand-over")
+@_evidence_argument
+@_problem
+@_common
+def hand_over(evidence: str | None, **options: Any) -> int:
+    """Hand evidence to the next job of GitHub Actions or Azure DevOps.
+
+    Its SHA-256 becomes the output `evidence` of the step, and its verdicts the step's summary, for whoever approves.
+    """
+    from gauntlet.commands.promotion import hand_evidence_over  # noqa: PLC0415 - keeps --help fast
+
+    return hand_evidence_over(*_road(options), given=evidence)
+
+
 @evidence_group.command()
 @_evidence_argument
 @_problem

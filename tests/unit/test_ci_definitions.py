@@ -209,8 +209,11 @@ def _promotion_faults(root):
             yield f"{name}: the gates are not asked before the promotion"
         if "GAUNTLET_PROMOTION_KEY" in str(judge) or "GAUNTLET_SIGNING_KEY" in str(last):
             yield f"{name}: a job sees the key of the other"
-        if any("promote" in text for text in _scripts(judge)) or "gauntlet promote" not in list(_scripts(last)):
+        if any("promote" in text for text in _scripts(judge)) or not any("promote" in text for text in _scripts(last)):
             yield f"{name}: the promotion is not where it belongs"
+        handed = [text for text in _scripts(judge) if text.startswith("gauntlet ")][-1] == "gauntlet evidence hand-over"
+        if not handed or 'gauntlet promote "$EVIDENCE"' not in list(_scripts(last)):
+            yield f"{name}: something else may be promoted than was approved"
 
 
 def _report_faults(root):
@@ -288,7 +291,9 @@ KEY = "${{ secrets.GAUNTLET_SIGNING_KEY }}"
         (VERIFY, "python -m build --wheel", "python -m twine upload", "README does not name the command"),
         (VERIFY, "          sarif_file: gates.sarif", f"          token: {KEY}", "a secret stands elsewhere"),
         (PROMOTE, "  GAUNTLET_STATE: ${{ vars.GAUNTLET_STATE }}", f"  KEY: {KEY}", "a secret stands elsewhere"),
-        (PROMOTE, "gauntlet promote\n", f"gauntlet promote {KEY}\n", "put into a command"),
+        (PROMOTE, 'gauntlet promote "$EVIDENCE"\n', f"gauntlet promote {KEY}\n", "put into a command"),
+        (PROMOTE, 'gauntlet promote "$EVIDENCE"\n', "gauntlet promote\n", "something else may be promoted"),
+        (PROMOTE, "gauntlet evidence hand-over", "gauntlet evidence show", "something else may be promoted"),
         (PROMOTE, "          GAUNTLET_PROMOTION_KEY:", "          GAUNTLET_SIGNING_KEY:", "sees the key of the other"),
         (AZURE, "GAUNTLET_SIGNING_KEY: $(", "GAUNTLET_PROMOTION_KEY: $(", "sees the key of the other"),
         (PROMOTE, "gauntlet audit", "gauntlet audits", "No such command"),
@@ -306,7 +311,8 @@ KEY = "${{ secrets.GAUNTLET_SIGNING_KEY }}"
         (AZURE, "{ ENVIRONMENT: data,", "{ ENVIRONMENT: days,", "nothing runs data"),
         (AZURE, "environment: production", "environment: staging", "nobody approves"),
         (AZURE, "dependsOn: judge", "dependsOn: build", "the order is not verify, build, judge, promote"),
-        (AZURE, "gauntlet promote\n", "gauntlet promote $(GAUNTLET_SIGNING_KEY)\n", "put into a command"),
+        (AZURE, 'gauntlet promote "$EVIDENCE"', "gauntlet promote $(GAUNTLET_SIGNING_KEY)", "put into a command"),
+        (AZURE, "gauntlet evidence hand-over", "gauntlet audit", "something else may be promoted"),
         (AZURE, "'refs/heads/main'", "'refs/heads/next'", "something else than main"),
         (AZURE, "azure/prepare.yml", "azure/ready.yml", "azure/ready.yml does not exist"),
         (AZURE, "publish: gates.sarif", "publish: gates.json", "publish: gates.sarif is missing"),

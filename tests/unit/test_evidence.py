@@ -14,7 +14,6 @@ from gauntlet.core.envelope import open_envelope, seal
 from gauntlet.core.errors import EvidenceError, ExitCode
 from gauntlet.core.evidence import (
     ArtefactEvidence,
-    Evidence,
     IncumbentEvidence,
     MetricEvidence,
     OpeningsEvidence,
@@ -28,57 +27,16 @@ from gauntlet.core.evidence import (
     statement,
 )
 from gauntlet.core.results import VerdictRecord
+from tests.made_evidence import CREATED, A, B, made_evidence, made_table, made_verdict
 
 pytestmark = pytest.mark.unit
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-A, B = "a" * 64, "b" * 64
-CREATED = datetime(2026, 7, 1, 12, tzinfo=UTC)
 FLOATS = (math.nan, math.inf, -math.inf)
-
-
-def _verdict(gate, status="PASS"):
-    return VerdictRecord(gate=gate, status=status, sentence=f"it says {status}")
 
 
 def _waiver(gate, until="2026-07-01"):
     return WaiverEvidence(gate=gate, reason="known", owner="ada", until=until)
-
-
-def _table(**changes):
-    whole = {"name": "raw", "full_name": "main.wine.raw", "format": "delta", "version": 0, "rows": 5}
-    return {**whole, "fingerprint": A, "files": {"part-0.parquet": B}, **changes}
-
-
-def _evidence(**changes):
-    whole = {
-        "schema_version": 1,
-        "created": CREATED.isoformat(timespec="seconds"),
-        "problem": "wine",
-        "problem_digest": A,
-        "suite_digests": {"raw": A},
-        "code_digest": A,
-        "lock_digest": B,
-        "gauntlet_version": "0.1.0",
-        "target": "local",
-        "protocol": "honest",
-        "seed": 7,
-        "synthetic": False,
-        "selection_digest": A,
-        "split_fingerprint": B,
-        "chosen": "sweep",
-        "threshold": 0.25,
-        "tables": [_table()],
-        "artefact": {"model_uri": "models:/m-1", "model_digest": A, "files": {"MLmodel": A, "artifacts/model.ubj": B}},
-        "metrics": [{"name": "auc", "value": 0.9, "interval": [0.85, 0.95]}],
-        "verdicts": [_verdict("a::one"), _verdict("a::two")],
-        "waivers": [],
-        "incumbent": {"version": None, "sequence": 0},
-        "openings": {"count": 0, "chain": None},
-        "probe": {"columns": ["alcohol", "city"], "rows": [[9.5, "Porto"], [None, True]], "probability": [0.5, 1.0]},
-        "not_checked": ["nothing was scored"],
-    }
-    return Evidence.model_validate({**whole, **changes})
 
 
 texts, sha256 = st.text(min_size=1, max_size=8), st.text("0123456789abcdef", min_size=64, max_size=64)
@@ -110,7 +68,7 @@ probes = st.integers(1, 3).flatmap(
     )
 )
 evidences = st.builds(
-    _evidence,
+    made_evidence,
     created=st.datetimes(timezones=st.just(UTC)).map(lambda moment: moment.isoformat(timespec="seconds")),
     problem=texts,
     suite_digests=st.dictionaries(texts, sha256, max_size=2),
@@ -157,8 +115,8 @@ def test_evidence_comes_back_from_its_sealed_bytes_as_it_went_in(evidence):
 
 def test_the_statement_is_about_the_artefact_and_each_table():
     artefact = digest({"MLmodel": A, "artifacts/model.ubj": B})
-    assert _evidence().artefact.digest == artefact
-    made = statement(_evidence())
+    assert made_evidence().artefact.digest == artefact
+    made = statement(made_evidence())
     assert made.pop("predicate")["chosen"] == "sweep"
     assert made == {
         "_type": "https://in-toto.io/Statement/v1",
@@ -172,7 +130,7 @@ def test_the_statement_is_about_the_artefact_and_each_table():
 
 def _changed(*path, to):
     """A statement with one value changed, found by its path."""
-    whole = statement(_evidence())
+    whole = statement(made_evidence())
     place = whole
     for step in path[:-1]:
         place = place[step]
@@ -207,16 +165,16 @@ STATEMENTS = {
 
 @pytest.mark.parametrize(("changed", "message"), STATEMENTS.values(), ids=STATEMENTS)
 def test_a_statement_that_says_anything_else_is_refused(changed, message):
-    assert evidence_of(statement(_evidence())) == _evidence()
+    assert evidence_of(statement(made_evidence())) == made_evidence()
     with pytest.raises(EvidenceError, match=message) as caught:
         evidence_of(changed)
     assert caught.value.exit_code is ExitCode.REFUSED
 
 
 def test_a_part_that_a_later_version_added_may_be_missing():
-    whole = statement(_evidence())
+    whole = statement(made_evidence())
     del whole["predicate"]["verdicts"][0]["rows"]
-    assert evidence_of(whole) == _evidence()
+    assert evidence_of(whole) == made_evidence()
 
 
 @pytest.mark.parametrize("number", FLOATS)
@@ -235,7 +193,7 @@ def test_a_part_that_a_later_version_added_may_be_missing():
 )
 def test_no_number_in_evidence_is_other_than_finite(change, number):
     with pytest.raises(ValidationError):
-        _evidence(**change(number))
+        made_evidence(**change(number))
 
 
 @pytest.mark.parametrize(
@@ -251,12 +209,12 @@ def test_no_number_in_evidence_is_other_than_finite(change, number):
         {"problem": ""},
         {"seed": -1},
         {"tables": []},
-        {"tables": [_table(), _table(name="other")]},
-        {"tables": [_table(rows=-1)]},
-        {"tables": [_table(files={"/etc/passwd": A})]},
-        {"tables": [_table(files={"../raw": A})]},
-        {"tables": [_table(files={"a//b": A})]},
-        {"tables": [_table(files={"part": "short"})]},
+        {"tables": [made_table(), made_table(name="other")]},
+        {"tables": [made_table(rows=-1)]},
+        {"tables": [made_table(files={"/etc/passwd": A})]},
+        {"tables": [made_table(files={"../raw": A})]},
+        {"tables": [made_table(files={"a//b": A})]},
+        {"tables": [made_table(files={"part": "short"})]},
         {"artefact": {"model_uri": "models:/m-1", "model_digest": A, "files": {}}},
         {"metrics": [{"name": "auc", "value": 0.9, "interval": None}] * 2},
         {"waivers": [{"gate": "g", "reason": "r", "owner": "o", "until": "20260701"}]},
@@ -271,12 +229,12 @@ def test_no_number_in_evidence_is_other_than_finite(change, number):
 )
 def test_evidence_with_a_hole_cannot_be_made(change):
     with pytest.raises(ValidationError):
-        _evidence(**change)
+        made_evidence(**change)
 
 
 @pytest.mark.parametrize("age", [timedelta(minutes=-5), timedelta(0), timedelta(hours=24)])
 def test_evidence_is_fresh_until_its_time_is_over(age):
-    require_fresh(_evidence(), now=CREATED + age, hours=24)
+    require_fresh(made_evidence(), now=CREATED + age, hours=24)
 
 
 @pytest.mark.parametrize(
@@ -293,18 +251,18 @@ def test_evidence_is_fresh_until_its_time_is_over(age):
 )
 def test_stale_evidence_is_refused(age, hours, message):
     with pytest.raises(EvidenceError, match=message):
-        require_fresh(_evidence(), now=CREATED + age, hours=hours)
+        require_fresh(made_evidence(), now=CREATED + age, hours=hours)
 
 
 def test_a_time_without_a_zone_is_no_time():
     with pytest.raises(TypeError, match="offset-naive"):
-        require_fresh(_evidence(), now=datetime(2026, 7, 1), hours=1)
+        require_fresh(made_evidence(), now=datetime(2026, 7, 1), hours=1)
 
 
 def test_evidence_from_before_note_and_warn_is_read_as_it_was_signed_and_blocks_as_it_did():
-    verdicts = [_verdict("a::one"), _verdict("a::two", "INCONCLUSIVE")]
+    verdicts = [made_verdict("a::one"), made_verdict("a::two", "INCONCLUSIVE")]
     for waivers in ([], [_waiver("a::two")]):
-        signed = statement(_evidence(verdicts=verdicts, waivers=waivers))
+        signed = statement(made_evidence(verdicts=verdicts, waivers=waivers))
         for verdict in signed["predicate"]["verdicts"]:
             del verdict["rows_needed"]  # a key of today
         read = evidence_of(open_envelope(seal(signed, KEY), trusted=[KEY.public_key()]))
@@ -322,50 +280,60 @@ def test_evidence_from_before_note_and_warn_is_read_as_it_was_signed_and_blocks_
 @pytest.mark.parametrize("status", ["FAIL", "INCONCLUSIVE"])
 @pytest.mark.parametrize("until", ["2026-07-01", "2027-01-01"])
 def test_a_no_is_covered_by_a_waiver_of_that_gate_that_still_holds(status, until):
-    evidence = _evidence(verdicts=[_verdict("a::one"), _verdict("a::two", status)], waivers=[_waiver("a::two", until)])
+    evidence = made_evidence(
+        verdicts=[made_verdict("a::one"), made_verdict("a::two", status)], waivers=[_waiver("a::two", until)]
+    )
     require_complete(evidence, expected={"a::one", "a::two"})
-    require_complete(_evidence(), expected=["a::two", "a::one"])
+    require_complete(made_evidence(), expected=["a::two", "a::one"])
 
 
 @pytest.mark.parametrize("status", ["NOTE", "WARN"])
 def test_a_note_and_a_warning_need_no_waiver_but_carry_no_promotion_alone(status):
     require_complete(
-        _evidence(verdicts=[_verdict("a::one"), _verdict("a::two", status)]), expected={"a::one", "a::two"}
+        made_evidence(verdicts=[made_verdict("a::one"), made_verdict("a::two", status)]), expected={"a::one", "a::two"}
     )
     with pytest.raises(EvidenceError, match="no gate passed"):
-        require_complete(_evidence(verdicts=[_verdict("a::one", status)]), expected={"a::one"})
+        require_complete(made_evidence(verdicts=[made_verdict("a::one", status)]), expected={"a::one"})
 
 
 INCOMPLETE = {
     "silence": ([], [], "holds no verdict"),
-    "one missing": ([_verdict("a::one")], [], "lacks the verdict of a::two"),
-    "one more": ([_verdict("a::one"), _verdict("a::two"), _verdict("b::x")], [], "was not expected: b::x"),
-    "one twice": ([_verdict("a::one"), _verdict("a::two"), _verdict("a::two")], [], "more than one verdict of a::two"),
-    "no and yes of one": (
-        [_verdict("a::one"), _verdict("a::two", "FAIL"), _verdict("a::two")],
+    "one missing": ([made_verdict("a::one")], [], "lacks the verdict of a::two"),
+    "one more": ([made_verdict("a::one"), made_verdict("a::two"), made_verdict("b::x")], [], "was not expected: b::x"),
+    "one twice": (
+        [made_verdict("a::one"), made_verdict("a::two"), made_verdict("a::two")],
         [],
         "more than one verdict of a::two",
     ),
-    "broken": ([_verdict("a::one"), _verdict("a::two", "CONFIG_ERROR")], [], "broken, which no waiver covers: a::two"),
+    "no and yes of one": (
+        [made_verdict("a::one"), made_verdict("a::two", "FAIL"), made_verdict("a::two")],
+        [],
+        "more than one verdict of a::two",
+    ),
+    "broken": (
+        [made_verdict("a::one"), made_verdict("a::two", "CONFIG_ERROR")],
+        [],
+        "broken, which no waiver covers: a::two",
+    ),
     "broken, waived": (
-        [_verdict("a::one"), _verdict("a::two", "CONFIG_ERROR")],
+        [made_verdict("a::one"), made_verdict("a::two", "CONFIG_ERROR")],
         [_waiver("a::two", "2027-01-01")],
         "broken, which no waiver covers: a::two",
     ),
-    "no": ([_verdict("a::one"), _verdict("a::two", "FAIL")], [], "said no, without a waiver: a::two"),
-    "do not know": ([_verdict("a::one", "INCONCLUSIVE"), _verdict("a::two")], [], "without a waiver: a::one"),
+    "no": ([made_verdict("a::one"), made_verdict("a::two", "FAIL")], [], "said no, without a waiver: a::two"),
+    "do not know": ([made_verdict("a::one", "INCONCLUSIVE"), made_verdict("a::two")], [], "without a waiver: a::one"),
     "no, another gate waived": (
-        [_verdict("a::one"), _verdict("a::two", "FAIL")],
+        [made_verdict("a::one"), made_verdict("a::two", "FAIL")],
         [_waiver("a::one")],
         "said no, without a waiver: a::two",
     ),
     "waiver ended": (
-        [_verdict("a::one"), _verdict("a::two", "FAIL")],
+        [made_verdict("a::one"), made_verdict("a::two", "FAIL")],
         [_waiver("a::two", "2026-06-30")],
         "the waiver had ended before 2026-07-01: a::two",
     ),
     "nothing but waivers": (
-        [_verdict("a::one", "FAIL"), _verdict("a::two", "INCONCLUSIVE")],
+        [made_verdict("a::one", "FAIL"), made_verdict("a::two", "INCONCLUSIVE")],
         [_waiver("a::one"), _waiver("a::two")],
         "no gate passed, and waivers alone promote nothing: a::one, a::two",
     ),
@@ -375,13 +343,13 @@ INCOMPLETE = {
 @pytest.mark.parametrize(("verdicts", "waivers", "message"), INCOMPLETE.values(), ids=INCOMPLETE)
 def test_verdicts_that_do_not_carry_a_promotion_are_refused_by_name(verdicts, waivers, message):
     with pytest.raises(EvidenceError, match=message):
-        require_complete(_evidence(verdicts=verdicts, waivers=waivers), expected=("a::one", "a::two"))
+        require_complete(made_evidence(verdicts=verdicts, waivers=waivers), expected=("a::one", "a::two"))
 
 
-@pytest.mark.parametrize("verdicts", [[], [_verdict("a::one")]])
+@pytest.mark.parametrize("verdicts", [[], [made_verdict("a::one")]])
 def test_where_no_gate_is_expected_nothing_is_complete(verdicts):
     with pytest.raises(EvidenceError):
-        require_complete(_evidence(verdicts=verdicts), expected=())
+        require_complete(made_evidence(verdicts=verdicts), expected=())
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -52,6 +54,30 @@ def show_evidence(options: RoadOptions, terminal: Terminal, *, given: str | None
         for v in gravest_first(evidence.verdicts)
     ]
     terminal.table(("gate", "verdict", "measured", "why"), [tuple(map(escape, row)) for row in rows])
+    return ExitCode.DONE
+
+
+def hand_evidence_over(options: RoadOptions, terminal: Terminal, *, given: str | None) -> int:
+    """Hand evidence to the CI system that this process runs in.
+
+    Raises:
+        InputError: If there is no such evidence, or no CI system.
+        EvidenceError: If it is not as it was signed.
+    """
+    from gauntlet.adapters.ci_outputs import hand_over  # noqa: PLC0415 - keeps --help fast
+
+    with _conditions(options, terminal) as (conditions, state):
+        from gauntlet.stages.champions import open_champions  # noqa: PLC0415 - after the lock and the log
+
+        store = open_champions(conditions.target, state).evidence
+        mark = store.resolved(given)
+        lines = hand_over(mark, store.proven(mark), environment=os.environ)
+    for line in lines:
+        print(line, file=sys.stderr if terminal.machine else sys.stdout)  # no terminal may break or colour it
+    if terminal.machine:
+        terminal.document({"sha256": mark})
+    else:
+        terminal.say(f"[green]✓[/] evidence {mark} was handed over")
     return ExitCode.DONE
 
 
