@@ -33,20 +33,21 @@ def up_to_date(folder: Path, *, wanted: str) -> bool:
     return written.is_file() and written.read_text(encoding="utf-8") == wanted
 
 
-def install(folder: Path, *, options: Sequence[str], wanted: str) -> None:
+def install(folder: Path, *, installations: Sequence[Sequence[str]], wanted: str) -> None:
     """Make the environment anew; its stamp is written last, so that a broken try is not taken for a whole one."""
     venv.EnvBuilder(clear=True, with_pip=True, symlinks=True).create(folder)
     command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*command, *options], check=True)
+    for options in installations:
+        subprocess.run([*command, *options], check=True)
     (folder / STAMP).write_text(wanted, encoding="utf-8")
 
 
-def bring_up_to_date(folder: Path, *, options: Sequence[str], wanted: str) -> int:
+def bring_up_to_date(folder: Path, *, installations: Sequence[Sequence[str]], wanted: str) -> int:
     """Make an environment unless it is there and up to date; return the exit code.
 
     Args:
         folder: Its folder.
-        options: What pip is told to install, and how.
+        installations: What pip is told to install, and how, one call after the other.
         wanted: The digest of all that decides what it holds.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +58,7 @@ def bring_up_to_date(folder: Path, *, options: Sequence[str], wanted: str) -> in
         print(f"{folder.name}: installing into {folder}", file=sys.stderr, flush=True)
         started = time.monotonic()
         try:
-            install(folder, options=options, wanted=wanted)
+            install(folder, installations=installations, wanted=wanted)
         except subprocess.CalledProcessError as error:
             said = "what it said stands above"
             print(f"{folder.name}: pip ended with exit code {error.returncode}; {said}", file=sys.stderr)
@@ -73,7 +74,7 @@ def main(arguments: list[str]) -> int:
         return 2
     folder, requirements = Path(arguments[0]).resolve(), Path(arguments[1]).resolve()
     options = ["--no-deps", "-r", str(requirements)]
-    return bring_up_to_date(folder, options=options, wanted=stamp(requirements))
+    return bring_up_to_date(folder, installations=[options], wanted=stamp(requirements))
 
 
 if __name__ == "__main__":

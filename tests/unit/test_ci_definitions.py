@@ -96,6 +96,14 @@ def _scripts(document):
                 yield from (text.replace('"$ENVIRONMENT"', name) for name in names)
 
 
+# From the locks, and the project itself with nothing else.
+INSTALLATIONS = [
+    ["install", "-q", "--require-hashes", "-r", "ci/lock.txt"],
+    ["install", "-q", "--require-hashes", "-r", "ci/lock_tools.txt"],
+    ["install", "-q", "--no-deps", "--no-build-isolation", "-e", "."],
+]
+
+
 def _command_faults(text):
     """Give what is wrong with a command: each must be one that the README documents."""
     if "${{" in text or re.search(r"\$\((?!date)", text):
@@ -115,18 +123,10 @@ def _command_faults(text):
         if not set(names) <= TOX_ENVIRONMENTS:
             yield f"{text}: tox.ini has no such environment"
     elif program == "pip":
-        *options, wanted = words
-        if options[:4] != ["install", "-q", "-c", "ci/constraints.txt"] or not _installable(wanted):
-            yield f"{text}: README installs otherwise"
+        if words not in INSTALLATIONS:
+            yield f"{text}: installs something that is not locked"
     elif words[:2] not in [command[:2] for command in documented]:
         yield f"{text}: README does not name the command"
-
-
-def _installable(wanted):
-    """Say whether something is the project with extras that it has, or one of the tools that its tests declare."""
-    extras = re.fullmatch(r"\.\[([\w,]+)\]", wanted)
-    tools = {re.match(r"[\w-]+", requirement)[0] for requirement in EXTRAS["dev"]}
-    return set(extras[1].split(",")) <= EXTRAS.keys() if extras else wanted in tools
 
 
 def _path_faults(path, document, root):
@@ -283,7 +283,8 @@ KEY = "${{ secrets.GAUNTLET_SIGNING_KEY }}"
         (VERIFY, "tox -e gates", "tox -e ${{ github.head_ref }}", "put into a command"),
         (VERIFY, "  pull_request:\n", "", "pull requests are not tested"),
         (VERIFY, "./ci/github/prepare", "./ci/github/ready", "./ci/github/ready does not exist"),
-        (VERIFY, "ci/constraints.txt build", "ci/constraint.txt build", "README installs otherwise"),
+        (VERIFY, "--require-hashes -r ci/lock_tools.txt", "-r ci/lock_tools.txt", "is not locked"),
+        (VERIFY, "--require-hashes -r ci/lock_tools.txt", "tox", "is not locked"),
         (VERIFY, "permissions: {}", "permissions: write-all", "must be its first words"),
         (VERIFY, "    timeout-minutes: 15\n", "", "job build has no time limit"),
         (VERIFY, "      contents: read\n      security", "      contents: write\n      security", "or too many"),
@@ -304,7 +305,7 @@ KEY = "${{ secrets.GAUNTLET_SIGNING_KEY }}"
         (PROMOTE, "    needs: judge\n", "    needs: verify\n", "the order is not verify, judge, promote"),
         (PROMOTE, "branches: [main]", "branches: [main, next]", "something else than main"),
         (PROMOTE, "github/codeql-action/upload-sarif", "github/codeql-action/analyze", "upload-sarif is missing"),
-        (NIGHTLY, ".[local,dev]", ".[local,devs]", "README installs otherwise"),
+        (NIGHTLY, "--no-deps --no-build-isolation -e .", "-e .", "is not locked"),
         (NIGHTLY, "gauntlet doctor", "printenv", "prints the environment"),
         (PREPARE, "env.GAUNTLET_CACHE_DIR", "env.CACHE_DIR", "env.GAUNTLET_CACHE_DIR is missing"),
         (PREPARE, "adapters/jars.py", "adapters/jar.py", "adapters/jar.py does not exist"),

@@ -52,6 +52,42 @@ def test_the_constraints_cover_what_is_declared(update):
     assert {"pyspark", "python-terraform", "pytest", "hatchling", "nbclient"} <= update.declared(PROJECT)
 
 
+@pytest.fixture
+def locks(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "ci")  # where it finds its siblings, as when it is run
+    return _script("update_lock")
+
+
+def test_the_locks_fit_the_constraints(locks, capsys):
+    assert locks.main(["--check"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "lock.txt: fits the constraints",
+        "lock_tools.txt: fits the constraints",
+    ]
+    assert len(locks.locked(locks.LOCK.read_text(encoding="utf-8"))) > 150
+
+
+HASH = f"--hash=sha256:{'a' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("lock", "fault"),
+    [
+        (f"one==1 \\\n    {HASH}\ntwo==2\n", "two: has no hash"),
+        (f"two==2\none==1 \\\n    {HASH}\n", "two: has no hash"),
+        (f"one==2 \\\n    {HASH}\ntwo==2 \\\n    {HASH}\n", "one: locked in version 2, pinned to 1"),
+        (f"one==1 \\\n    {HASH}\n", "two: wanted, not locked"),
+        (f"--index-url https://elsewhere\none==1 \\\n    {HASH}\n", "is neither a version nor a hash"),
+        ("one==1 \\\n    --hash=md5:0\n", "is neither a version nor a hash"),
+    ],
+)
+def test_what_a_lock_lacks_is_named(locks, update, lock, fault):
+    pins = update.Pins.parse("one==1\ntwo==2\n")
+    sound = f"# made\none==1 \\\n    {HASH} \\\n    {HASH}\ntwo==2 ; python_version > '3' \\\n    {HASH}\n"
+    assert list(locks.faults(sound, pins=pins, wanted=["one", "two"])) == []
+    assert any(fault in found for found in locks.faults(lock, pins=pins, wanted=["one", "two"]))
+
+
 def test_gaps_are_named(update):
     pins = update.Pins.parse('one==1\ntwo==2 ; python_version < "3.12"\nmac==1 ; sys_platform == "darwin"\n')
     gaps = update.gaps(
@@ -97,29 +133,31 @@ def test_the_suite_is_installed_once_and_again_when_something_changed(suite, tmp
     root, folder = tmp_path / "project", tmp_path / "work" / "suite"
     (root / "ci").mkdir(parents=True)
     monkeypatch.setattr(suite, "ROOT", root)
-    monkeypatch.setattr(suite, "CONSTRAINTS", root / "ci" / "constraints.txt")
+    monkeypatch.setattr(suite, "LOCK", root / "ci" / "lock.txt")
     project = '[build-system]\nrequires = []\n[project]\nname = "{}"\n[tool.ruff]\nline-length = {}\n'
     (root / "pyproject.toml").write_text(project.format("a", 1), encoding="utf-8")
-    suite.CONSTRAINTS.write_text("one==1\n", encoding="utf-8")
+    suite.LOCK.write_text("one==1\n", encoding="utf-8")
     calls = []
     monkeypatch.setattr(venv.EnvBuilder, "create", lambda _, place: Path(place).mkdir(exist_ok=True))
     monkeypatch.setattr(subprocess, "run", lambda command, **_: calls.append(command))
 
     assert [suite.main([str(folder)]) for _ in range(2)] == [0, 0]
-    assert len(calls) == 1
-    assert calls[0][-1] == f"{root}[local,stack,infra,databricks,serve,notebook,dev]"
+    assert len(calls) == 2
+    assert calls[0][-3:] == ["--require-hashes", "-r", str(suite.LOCK)]
+    assert {"--no-deps", "--no-build-isolation"} < set(calls[1])
+    assert calls[1][-2:] == ["-e", str(root)]
     (root / "pyproject.toml").write_text(project.format("a", 2), encoding="utf-8")
     assert suite.main([str(folder)]) == 0
-    assert len(calls) == 1, "how a tool is set up changes nothing that is installed"
-    for path, text in ((root / "pyproject.toml", project.format("b", 2)), (suite.CONSTRAINTS, "one==2\n")):
+    assert len(calls) == 2, "how a tool is set up changes nothing that is installed"
+    for path, text in ((root / "pyproject.toml", project.format("b", 2)), (suite.LOCK, "one==2\n")):
         path.write_text(text, encoding="utf-8")
         assert suite.main([str(folder)]) == 0
-    assert len(calls) == 3
+    assert len(calls) == 6
 
     def broken(command, **_):
         raise subprocess.CalledProcessError(7, command)
 
-    suite.CONSTRAINTS.write_text("one==3\n", encoding="utf-8")
+    suite.LOCK.write_text("one==3\n", encoding="utf-8")
     monkeypatch.setattr(subprocess, "run", broken)
     assert suite.main([str(folder)]) == 1
     assert "pip ended with exit code 7" in capsys.readouterr().err
