@@ -167,7 +167,7 @@ def test_a_changed_artefact_is_found(world, contest):
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"), [(Path.unlink, "cannot be read"), (lambda path: path.write_bytes(b"PAR1"), "has changed")]
+    ("damage", "said"), [(Path.unlink, "is missing"), (lambda path: path.write_bytes(b"PAR1"), "has changed")]
 )
 def test_a_table_that_is_gone_or_changed_is_said_and_nothing_else_hangs_on_it(world, contest, damage, said):
     assert world.audit().tables == ()

@@ -22,7 +22,7 @@ from gauntlet.adapters.suite_files import find_suite, load_suite
 from gauntlet.core.problem_file import load_problem
 
 problem = load_problem()
-paths = [find_suite(name, problem_folder=None) for name in problem.suites.model_dump().values()]
+paths = [find_suite(name, problem_folder=None) for name in problem.suites.by_table.values()]
 expectations = {load_suite(path).name: len(load_suite(path).expectations) for path in paths}
 print(json.dumps({"package": gauntlet.__file__, "problem": problem.name, "expectations": expectations}))
 """
@@ -76,7 +76,7 @@ def test_it_holds_the_package_and_nothing_else(names):
 
 def test_it_holds_the_problem_the_suites_and_the_type_marker(names):
     assert {"gauntlet/problems/wine_quality.toml", "gauntlet/py.typed"} <= names
-    for suite in load_problem().suites.model_dump().values():
+    for suite in load_problem().suites.by_table.values():
         assert f"gauntlet/suites/{suite}.json" in names
 
 
@@ -119,5 +119,5 @@ def test_problem_and_suites_come_from_the_wheel(python, tmp_path):
     found = json.loads(done.stdout)
     assert Path(found["package"]).is_relative_to(python.parent.parent)
     assert found["problem"] == "wine_quality"
-    assert set(found["expectations"]) == set(load_problem().suites.model_dump().values())
+    assert set(found["expectations"]) == set(load_problem().suites.by_table.values())
     assert min(found["expectations"].values()) > 0

@@ -99,7 +99,7 @@ def _uploads(deployment: Deployment, problem: Problem, *, volume: str, folder: s
     if deployment.problem is not None:
         yield Upload("problem", deployment.problem, f"{volume}/{deployment.problem.name}")
     # Beside a problem file its suites are found in the folder `suites`.
-    for name in sorted({problem.suites.raw, problem.suites.curated, problem.suites.predictions}):
+    for name in sorted(set(problem.suites.by_table.values())):
         suite = find_suite(name, problem_folder=home)
         load_suite(suite, free_sql=problem.suites.free_sql)
         yield Upload("suite", suite, f"{volume}/suites/{name}.json")

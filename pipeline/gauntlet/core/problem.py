@@ -293,6 +293,11 @@ class SuiteNames(Section):
     predictions: str
     free_sql: bool = False
 
+    @property
+    def by_table(self) -> dict[str, str]:
+        """The suite's name by the table."""
+        return {"raw": self.raw, "curated": self.curated, "predictions": self.predictions}
+
 
 class Names(Section):
     """What things are called on a target; three-level names, as Unity Catalog has them, on all of them."""

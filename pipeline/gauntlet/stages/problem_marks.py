@@ -29,10 +29,9 @@ def suites_of(problem: Problem, *, problem_folder: Path | None) -> dict[str, Sui
     Raises:
         ProblemFileError: If one cannot be found or read.
     """
-    names = {"raw": problem.suites.raw, "curated": problem.suites.curated, "predictions": problem.suites.predictions}
     suites = {
         table: load_suite(find_suite(name, problem_folder=problem_folder), free_sql=problem.suites.free_sql)
-        for table, name in names.items()
+        for table, name in problem.suites.by_table.items()
     }
     used = {*(c.name for c in problem.features), *columns_of_split(problem), *RESERVED_COLUMNS}
     return suites | {
