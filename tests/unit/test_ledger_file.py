@@ -6,10 +6,12 @@ import os
 import signal
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from gauntlet.adapters.promotion_ledger import PromotionLedger
+from gauntlet.adapters.signing_keys import PROMOTER, SigningKeys
 from gauntlet.core.errors import RequirementError
 from gauntlet.core.promotions import faults_of
 from tests.promotion_attempts import ATTEMPT, WINE, claim, promoted
@@ -136,6 +138,20 @@ def test_killed_at_any_moment_nothing_that_was_said_done_is_lost(ledger):
 
 
 # Ledgers that were changed or cannot be read
+
+
+def test_a_file_of_the_schema_before_is_read_as_it_is_and_gets_signatures_when_it_is_written(ledger):
+    promoted(ledger, 1, 2)
+    before = ledger.entries(WINE)
+    by_hand(ledger, "ALTER TABLE promotions DROP COLUMN signature")
+    by_hand(ledger, "PRAGMA user_version = 1")
+    content = ledger.path.read_bytes()
+    assert ledger.entries(WINE) == before
+    assert ledger.path.read_bytes() == content
+    signing = replace(ledger, keys=SigningKeys(ledger.path.parent / "keys", PROMOTER))
+    promoted(signing, 3)
+    assert ledger.entries(WINE)[:2] == before
+    assert [bool(entry.signature) for entry in ledger.entries(WINE)] == [False, False, True]
 
 
 @pytest.mark.parametrize(

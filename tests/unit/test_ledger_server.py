@@ -3,13 +3,17 @@
 Here a SQLite store stands where the server stands; tests/remote races for it over HTTP.
 """
 
+import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from gauntlet.adapters.ledger_server import DIGEST_TAG, RECORD_TAG, ServerLedger
 from gauntlet.adapters.promotion_ledger import PromotionLedger
+from gauntlet.adapters.signing_keys import PROMOTER, SigningKeys
 from gauntlet.adapters.tracking import Tracking
+from gauntlet.core.canonical import digest
 from gauntlet.core.errors import RefusedError, RequirementError
 from gauntlet.core.promotions import faults_of
 from tests.promotion_attempts import ATTEMPT, WINE, claim, promoted
@@ -60,6 +64,37 @@ def test_entries_are_claimed_done_withdrawn_and_rolled_back(ledger):
     ]
     assert entries[1] == withdrawn
     assert faults_of(entries) == ()
+
+
+def test_a_ledger_of_a_version_that_did_not_sign_is_signed_once(ledger, tmp_path):
+    promoted(ledger, 1)
+    ledger.withdraw(claim(ledger, 2), reason="it did not come back")
+    keys = SigningKeys(tmp_path / "keys", PROMOTER)
+    signing = replace(ledger, keys=keys)
+    assert [fault.partition(" is ")[0] for fault in signing.signature_faults(signing.entries(WINE))] == [
+        "sequence 1",
+        "sequence 2",
+    ]
+    before = ledger.entries(WINE)
+    assert signing.sign_all(WINE, keys=keys) == 2
+    entries = signing.entries(WINE)
+    assert [entry.model_copy(update={"signature": ""}) for entry in entries] == list(before)
+    assert (faults_of(entries), signing.signature_faults(entries)) == ((), ())
+    with pytest.raises(RefusedError, match="are signed already"):
+        signing.sign_all(WINE, keys=keys)
+    promoted(signing, 3)
+    assert signing.signature_faults(signing.entries(WINE)) == ()
+    promoted(ledger, 4)
+    assert signing.signature_faults(signing.entries(WINE)) == ("sequence 4 is done, and nobody signed it",)
+
+
+def test_a_record_of_a_version_that_did_not_sign_keeps_its_digest(ledger, tracking):
+    """Those versions knew no field for a signature, so none may be written where there is none."""
+    promoted(ledger, 1)
+    for number in (1, 2):
+        tags = tracking.client.get_experiment(_experiment(tracking, number)).tags
+        assert "signature" not in tags[RECORD_TAG]
+        assert tags[DIGEST_TAG] == digest(json.loads(tags[RECORD_TAG]))
 
 
 def test_models_whose_names_are_alike_have_ledgers_of_their_own(ledger):
