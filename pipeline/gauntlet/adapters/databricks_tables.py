@@ -40,6 +40,11 @@ class UnityTables:
     spark: Callable[[], SparkSession]
     settings: Callable[[], DatabricksSettings]
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether their files can be read here, without Spark."""
+        return False
+
     def write(self, name: str, frame: DataFrame, *, note: Mapping[str, str] | None = None) -> TableRef:
         """Replace a table's rows as one Delta commit."""
         full_name = self.names.table(name)

@@ -32,6 +32,11 @@ class ServerTables:
     names: Names
     spark: Callable[[], SparkSession]
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether their files can be read here, without Spark."""
+        return False
+
     def write(self, name: str, frame: DataFrame, *, note: Mapping[str, str] | None = None) -> TableRef:
         """Replace a table's rows as one Delta commit."""
         overwriting(frame, note=note).save(self._path(name))

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 class Tables(Protocol):
     """Where a target keeps its tables."""
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether their files can be read here, without Spark."""
+
     def write(self, name: str, frame: DataFrame, *, note: Mapping[str, str] | None = None) -> TableRef:
         """Replace a table's rows by a frame's, as one new version.
 
@@ -70,6 +74,11 @@ class DeltaTables:
     root: Path
     names: Names
     spark: Callable[[], SparkSession]
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether their files can be read here, without Spark."""
+        return True
 
     def write(self, name: str, frame: DataFrame, *, note: Mapping[str, str] | None = None) -> TableRef:
         """Replace a table's rows as one Delta commit."""
@@ -124,6 +133,11 @@ class ParquetTables:
     root: Path
     names: Names
     spark: Callable[[], SparkSession]
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether their files can be read here, without Spark."""
+        return True
 
     def write(self, name: str, frame: DataFrame, *, note: Mapping[str, str] | None = None) -> TableRef:
         """Write the rows as the next version; the version counts once its mark is written."""
