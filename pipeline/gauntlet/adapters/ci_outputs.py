@@ -7,6 +7,7 @@ step's output (https://learn.microsoft.com/azure/devops/pipelines/scripts/loggin
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -49,9 +50,7 @@ def hand_over(mark: str, evidence: Evidence, *, environment: Mapping[str, str]) 
 
 
 def _summary(mark: str, evidence: Evidence) -> Iterator[str]:
-    counts: dict[str, int] = {}
-    for verdict in evidence.verdicts:
-        counts[verdict.status] = counts.get(verdict.status, 0) + 1
+    counts = Counter(verdict.status for verdict in evidence.verdicts)
     listed = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
     yield f"### {evidence.chosen} for {_cell(evidence.problem)}"
     yield f"Evidence `{mark}` of {evidence.created}{', of synthetic data' if evidence.synthetic else ''}: {listed}."
