@@ -30,6 +30,8 @@ _JUDGE_ANEW = "if it is champion, roll back or judge and promote a model anew; n
 
 # The versions of the registry with their tags, by number.
 Versions = Mapping[int, tuple[ModelVersion, Mapping[str, str]]]
+# All evidence that is kept or that the ledger names, by SHA-256; or why it cannot be proven.
+Proofs = Mapping[str, Evidence | EvidenceError]
 
 
 @dataclass(frozen=True)
@@ -96,10 +98,11 @@ def audit(*, target: Target, state: State) -> Audit:
         return Audit(champions.model, entries=0, versions=len(versions), findings=(broken,))
     history = ChampionHistory(entries)
     judged = _judged(history)
-    proofs = {entry.evidence: _proof(champions, entry.evidence) for entry in judged}
+    marks = dict.fromkeys(entry.evidence for entry in judged)
+    proofs = {mark: _proof(champions, mark) for mark in (marks | dict.fromkeys(champions.evidence.marks()))}
     findings = (
         *_ledger_findings(champions, history),
-        *_removal_findings(champions, history),
+        *_removal_findings(champions, history, proofs),
         *_alias_findings(champions, history),
         *_version_findings(history, versions),
         *(
@@ -107,7 +110,7 @@ def audit(*, target: Target, state: State) -> Audit:
             for entry in judged
             for found in _artefact_findings(champions, entry, versions, proofs[entry.evidence])
         ),
-        *_opening_findings(state, [proof for proof in proofs.values() if isinstance(proof, Evidence)]),
+        *_opening_findings(state, [found for mark in marks if isinstance(found := proofs[mark], Evidence)]),
     )
     champion = history.champion
     proof = None if champion is None else proofs[champion.evidence]
@@ -167,12 +170,11 @@ def _ledger_findings(champions: Champions, history: ChampionHistory) -> Iterator
         )
 
 
-def _removal_findings(champions: Champions, history: ChampionHistory) -> Iterator[Finding]:
+def _removal_findings(champions: Champions, history: ChampionHistory, proofs: Proofs) -> Iterator[Finding]:
     """Yield whether signed evidence knows of more entries than the ledger has: its end, or all of it, was removed."""
-    proofs = ((mark, _proof(champions, mark)) for mark in champions.evidence.marks())
     known = [
         (proof.incumbent.sequence, mark)
-        for mark, proof in proofs
+        for mark, proof in proofs.items()
         if isinstance(proof, Evidence) and proof.target == champions.target
     ]
     sequence, mark = max(known, default=(0, ""))
